@@ -127,9 +127,9 @@ def sensitivity(
 
 def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
     from lupusim.planning.runs.columns import unit_of
-    from lupusim.planning.sensitivity.by_tables import is_simulated
     from lupusim.planning.sensitivity.one_at_a_time import InterruptedTornadoError, Tornado
     from lupusim.planning.sensitivity.one_at_a_time import sensitivity as swing
+    from lupusim.planning.theory.by_tables import is_simulated
     from lupusim.report.questions.answers import tornado_sentence, tornado_table
     from lupusim.report.words.paths import naming
     from lupusim.scenario.files.what_if import what_if

@@ -113,7 +113,7 @@ def solve(
     _say_left_out(question.scenario)
     ends = _ends(between, asked)
     start = asked.number(ends)
-    question = replace(question, simulates=lambda: goal.exact(start.design(start.start)) is None)
+    question = replace(question, simulates=lambda: goal.is_simulated(start.design(start.start)))
     effort = Effort(seed=question.seed, n_replicates=replicates)
     answer = _ask(question, (asked, ends), goal, effort)
     if draft is not None:

@@ -13,7 +13,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.output import as_json
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up, simulate_replicates
-from lupusim.planning.sensitivity.by_tables import (
+from lupusim.planning.theory.by_tables import (
     mean_of_tables,
     n_drawn,
     of_equal_length,

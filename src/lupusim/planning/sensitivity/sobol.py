@@ -15,8 +15,8 @@ from lupusim.common.rng import stream
 from lupusim.common.sobol import sobol_points
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up
-from lupusim.planning.sensitivity.by_tables import n_drawn
 from lupusim.planning.sensitivity.one_at_a_time import Measure, Value, WhatIf, powers_by_tables
+from lupusim.planning.theory.by_tables import n_drawn
 from lupusim.simulation.tally import Mean, Tally
 
 if TYPE_CHECKING:

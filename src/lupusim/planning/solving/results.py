@@ -52,6 +52,8 @@ class Solution:
         The quantity at the answer, in replicates that the search has not seen.
     exact : float or None
         The quantity at the answer, where it is known without simulation.
+    drawn : Mean or None
+        The quantity at the answer, where tables were drawn for the search and not patients.
     theory : mapping of str to float
         The value of the number by formulas that are not exact, by their method.
     curve : pandas.DataFrame
@@ -75,6 +77,7 @@ class Solution:
     n_replicates: int
     seed: int
     step: float = 0.0
+    drawn: Mean | None = None
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -117,4 +120,6 @@ class Solution:
             "seed": self.seed,
         }
         answer |= {} if self.exact is None else {f"{name}_exact": self.exact}
+        if self.drawn is not None:
+            answer |= {f"{name}_drawn": self.drawn.value, f"{name}_drawn_mcse": self.drawn.mcse}
         return answer | ({"value_by_theory": dict(self.theory)} if self.theory else {})

@@ -32,6 +32,7 @@ _PEEK = 1_000  # replicates while the target is still being bracketed,
 _TWICE = 2
 _PEEK_PATIENTS = 1_000_000  # fewer where they have more patients than this,
 _FEWEST_PEEK = 100  # and never less than these
+_PER_REPLICATE = 10  # tables of numbers of patients: an error as small, where chance is taken out
 _ENOUGH = 0.1  # standard errors from the target: no further replicates would tell
 _EXACTLY = 1e-9
 _WIDE = 3.0  # standard errors of a peek, within which the crossing is looked for finely
@@ -100,6 +101,8 @@ class _Hunt:
     bench: Bench
     known: dict[tuple[float, int], Mean] = field(init=False, default_factory=dict)
     spent: int = field(init=False, default=0)
+    tables: dict[float, Mean | None] = field(init=False, default_factory=dict)
+    """What tables say at values; None where they do not."""
 
     def means(self, values: Sequence[float], n_replicates: int, *, seed: int) -> list[Mean]:
         """Return the quantity at some values, on common random numbers."""
@@ -114,19 +117,28 @@ class _Hunt:
         return [mean_of(added_up(t), q) for t, q in zip(tallies, quantities, strict=True)]
 
     def at(self, values: Sequence[float], n_replicates: int) -> list[Mean]:
-        """Return the quantity at some values: exactly where it is known, else simulated."""
+        """Return the quantity at some values: exactly or by tables, or else simulated."""
         missing = []
         for value in dict.fromkeys(values):
             if (value, n_replicates) in self.known:
                 continue
-            exact = self.goal.exact(self.number.design(value))
-            if exact is None:
+            if (told := self.without_patients(value)) is None:
                 missing.append(value)
             else:
-                self.known[value, n_replicates] = Mean(value=exact, mcse=0.0)
+                self.known[value, n_replicates] = told
         found = self.means(missing, n_replicates, seed=self.effort.seed) if missing else []
         self.known |= {(v, n_replicates): m for v, m in zip(missing, found, strict=True)}
         return [self.known[value, n_replicates] for value in values]
+
+    def without_patients(self, value: float) -> Mean | None:
+        """Return the quantity at a value, exact or by tables; None where patients must tell."""
+        if value not in self.tables:
+            trial = self.number.design(value)
+            exact = self.goal.exact(trial)
+            n, seed = _PER_REPLICATE * self.effort.n_replicates, self.effort.seed
+            drawn = self.goal.drawn(trial, at_least=n, seed=seed) if exact is None else None
+            self.tables[value] = drawn if exact is None else Mean(value=exact, mcse=0.0)
+        return self.tables[value]
 
     def gap(self, n_replicates: int) -> Callable[[float], float]:
         """Return how far above the target the quantity is at a value."""
@@ -142,7 +154,7 @@ class _Hunt:
         few = self.peek()
         low, high = self.bracket(few)
         about = narrowed(self.gap(few), (low, high), self.enough(low.x, few), self.number.whole)
-        if few == self.effort.n_replicates or self.at([low.x], few)[0].mcse == 0:
+        if few == self.effort.n_replicates or self.without_patients(low.x) is not None:
             return about, (high.gap - low.gap) / (high.x - low.x)
         return self._finely(about, (low, high))
 
@@ -246,6 +258,7 @@ class _Hunt:
         (confirmed,) = self.means([value], n, seed=fresh)
         curve[value] = confirmed
         error = self.at([value], n)[0].mcse
+        exact = self.goal.exact(trial)
         return Solution(
             goal=self.goal,
             asked=self.goal.in_words(trial),
@@ -253,7 +266,8 @@ class _Hunt:
             standard_error=error / abs(slope) if slope else math.inf,
             stated=self.number.stated,
             confirmed=confirmed,
-            exact=self.goal.exact(trial),
+            exact=exact,
+            drawn=self.without_patients(value) if exact is None else None,
             theory=self.theory(value),
             curve=self._table(curve),
             n_replicates=self.spent,

@@ -2,6 +2,7 @@
 
 __all__ = [
     "assumptions",
+    "by_tables",
     "drawn_tables",
     "expected_events",
     "expected_times",

@@ -59,6 +59,8 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
     digits = f"{error:.0f}" if error >= _ALL_DIGITS else f"{error:.2g}"
     how = f"standard error {digits}" if error else f"by exact {answer.goal.quantity}"
     known = "" if answer.exact is None else f"exactly {answer.exact:.4f}; "
+    if answer.drawn is not None:
+        how, known = f"{how} of the tables drawn", f"{rounded(answer.drawn)} of drawn tables; "
     found = words(_to_the_digit(answer.value, answer, asked))
     sentence = (
         f"{answer.asked} is {answer.goal.target:g} at {paths} = "

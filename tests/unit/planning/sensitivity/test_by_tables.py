@@ -13,9 +13,12 @@ from scipy.linalg import expm
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
 from lupusim.model import TreatmentEffect
 from lupusim.planning.runs.replicates import Simulator
-from lupusim.planning.sensitivity.by_tables import is_simulated
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
 from lupusim.planning.sensitivity.sobol import sobol
+from lupusim.planning.solving.goal import Goal
+from lupusim.planning.solving.number import Number
+from lupusim.planning.solving.search import Effort, find_value
+from lupusim.planning.theory.by_tables import is_simulated
 from lupusim.planning.theory.counts import claims as drawing
 from lupusim.report.questions.answers import sobol_table, tornado_table
 from lupusim.trial import Arm, Dropout, Population, UniformEnrollment
@@ -151,3 +154,22 @@ def test_patients_are_simulated_where_numbers_do_not_say_a_power():
     assert not is_simulated(counted())
     found = sensitivity(fitted, {"d": (0.0, 0.5)}, measure=Measure(n_replicates=100, seed=SEED))
     assert found.tables_per_trial is None
+
+
+def test_a_number_solved_by_tables_has_the_power_of_all_tables():
+    number = Number(
+        name="ratio",
+        design=lambda ratio: three_arms({"ratio": ratio}),
+        stated=1.3,
+        between=(1.0, 2.0),
+    )
+    found = find_value(number, Goal(target=0.45), Effort(seed=SEED, n_replicates=400))
+    assert found.exact is None
+    assert found.drawn.mcse == pytest.approx(math.sqrt(0.45 * 0.55 / found.drawn.n), rel=0.01)
+    assert found.drawn.n == 4000  # ten of each replicate
+    assert_within_mcse(any_of_two(found.value), 0.45, mcse=found.drawn.mcse)
+    ends = [any_of_two(x) for x in (found.value - 1e-3, found.value + 1e-3)]
+    slope = (ends[1] - ends[0]) / 2e-3
+    assert found.standard_error == pytest.approx(found.drawn.mcse / slope, rel=0.25)
+    assert found.to_json()["power_drawn"] == found.drawn.value
+    assert found.n_replicates == 400  # those of the confirmation alone
