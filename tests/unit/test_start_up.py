@@ -114,9 +114,16 @@ def test_a_size_imports_no_table_of_pandas_and_no_distribution_of_scipy():
     assert "lupusim.planning.sample_size.search" in loaded
 
 
-def test_sizes_of_several_designs_are_printed_without_a_table_of_pandas():
-    words = ("--power", "0.6", "--jobs", "1", "--over", "analysis.alpha=0.05,0.1")
-    loaded = _loaded("size", "two_rates", *words)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("size", "two_rates", "--power", "0.6", "--over", "analysis.alpha=0.05,0.1"),
+        ("solve", "two_rates", "--for", "arms.treated.outcomes.response"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_other_answers_are_printed_without_a_table_of_pandas(words):
+    loaded = _loaded(*words, "--jobs", "1")
     assert [name for name in loaded if name.startswith(("pandas", "matplotlib"))] == []
 
 

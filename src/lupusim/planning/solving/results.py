@@ -19,6 +19,14 @@ _TWO_SIDED_95 = 1.959963984540054
 _FAR = 3.0  # standard errors of a difference of two runs
 
 
+def rows_of(seen: Mapping[float, Mean], quantity: str) -> list[dict[str, float]]:
+    """Return a row for each value of a number, the smallest first, with the quantity there."""
+    return [
+        {"value": value, quantity: mean.value, f"{quantity}_mcse": mean.mcse}
+        for value, mean in sorted(seen.items())
+    ]
+
+
 class NotReachedError(LupusimError, ValueError):
     """No value of the number gives what is asked; the message says what was seen."""
 
@@ -56,9 +64,8 @@ class Solution:
         The quantity at the answer, where tables were drawn for the search and not patients.
     theory : mapping of str to float
         The value of the number by formulas that are not exact, by their method.
-    curve : pandas.DataFrame
-        Columns `value`, the quantity and its ``_mcse``, around the answer, on common random
-        numbers but for the answer's own.
+    seen : mapping of float to Mean
+        The quantity at values around the answer, on common random numbers but for the answer's own.
     n_replicates, seed : int
         Replicates spent in all, and the seed.
     step : float
@@ -73,11 +80,23 @@ class Solution:
     confirmed: Mean
     exact: float | None
     theory: Mapping[str, float]
-    curve: pd.DataFrame = field(repr=False)
+    seen: Mapping[float, Mean] = field(repr=False)
     n_replicates: int
     seed: int
     step: float = 0.0
     drawn: Mean | None = None
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """The rows of the curve as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(self.curve_rows)
+
+    @property
+    def curve_rows(self) -> list[dict[str, float]]:
+        """Each value with the quantity there: `value`, the quantity and its ``_mcse``."""
+        return rows_of(self.seen, self.goal.quantity)
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -20,7 +20,12 @@ from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, 
 from lupusim.planning.sample_size.growth import most_enrolled, what_may_help
 from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.number import Number
-from lupusim.planning.solving.results import InterruptedSolvingError, NotReachedError, Solution
+from lupusim.planning.solving.results import (
+    InterruptedSolvingError,
+    NotReachedError,
+    Solution,
+    rows_of,
+)
 from lupusim.planning.solving.roots import Seen, narrowed
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
@@ -269,7 +274,7 @@ class _Hunt:
             exact=exact,
             drawn=self.without_patients(value) if exact is None else None,
             theory=self.theory(value),
-            curve=self._table(curve),
+            seen=curve,
             n_replicates=self.spent,
             seed=self.effort.seed,
             step=abs(slope) if self.number.whole else 0.0,
@@ -321,15 +326,10 @@ class _Hunt:
 
     def seen(self) -> pd.DataFrame:
         """Return every value that was tried, with most replicates of each."""
+        import pandas as pd
+
         best: dict[float, Mean] = {}
         for (value, _), mean in sorted(self.known.items()):
             best[value] = mean
-        return self._table(best)
-
-    def _table(self, curve: dict[float, Mean]) -> pd.DataFrame:
-        import pandas as pd
-
         name = self.goal.quantity
-        rows = [{"value": x, name: m.value, f"{name}_mcse": m.mcse} for x, m in curve.items()]
-        table = pd.DataFrame(rows, columns=["value", name, f"{name}_mcse"])
-        return table.sort_values("value", ignore_index=True)
+        return pd.DataFrame(rows_of(best, name), columns=["value", name, f"{name}_mcse"])

@@ -32,7 +32,7 @@ def solved_table(answer: Solution, asked: NumberInFile) -> AnswerTable:
     table = AnswerTable(title=title, caption=caption)
     for column in ("", paths, answer.asked):
         table.add_column(column, justify="right")
-    for row in answer.curve.to_dict("records"):
+    for row in answer.curve_rows:
         mark = ">" if row["value"] == answer.value else ""
         mean = Mean(value=row[name], mcse=row[f"{name}_mcse"])
         words = asked.stated.in_words(_to_the_digit(row["value"], answer, asked))
