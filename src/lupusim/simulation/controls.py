@@ -65,6 +65,19 @@ class InCells(Protocol):
         ...
 
 
+class Kinds(Protocol):
+    """Tells which of some kinds of patients each is."""
+
+    @property
+    def number(self) -> int:
+        """How many kinds there are."""
+        ...
+
+    def of(self, who: Generated, arm: StateArray) -> IntArray:
+        """Return the kind of each patient on an arm, -1 for none; (n_replicates, n_patients)."""
+        ...
+
+
 class Whole:
     """What is known of a block of trials if their data are never cut.
 
@@ -150,21 +163,27 @@ class TimesToCut:
 
     endpoint: int  # position of the endpoint
     cut: CutDate  # when the data are cut for it
-    table: Table  # what each patient adds
+    table: Table  # what each patient adds, by arm or by kind
     keeps_competing: bool = False  # whether who had a competing event stays at risk
+    kinds: Kinds | None = None  # what tells kinds of patients apart; None for arms alone
 
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
-        exits = whole.exits(self.endpoint, keeps_competing=self.keeps_competing)
+        exits = self._exits(whole, whole.generated.arm)
         return added_until(self.cut.of(exits.enrollment_time), exits, self.table)
 
     def added(self, whole: Whole, arm: StateArray) -> FloatArray:
         """Return what each patient would add on an arm, (n_replicates, n_patients)."""
+        exits = self._exits(whole, arm)
+        return added_by_each(self.cut.of(exits.enrollment_time), exits, self.table)
+
+    def _exits(self, whole: Whole, arm: StateArray) -> Exits:
+        """Return when patients leave, with their kinds as arms, the last for who adds nothing."""
         exits = whole.exits(self.endpoint, keeps_competing=self.keeps_competing)
-        arm = np.broadcast_to(arm, exits.time.shape)
-        return added_by_each(
-            self.cut.of(exits.enrollment_time), replace(exits, arm=arm), self.table
-        )
+        if self.kinds is None:
+            return replace(exits, arm=np.broadcast_to(arm, exits.time.shape))
+        kind = self.kinds.of(whole.generated, arm)
+        return replace(exits, arm=np.where(kind >= 0, kind, self.kinds.number).astype(np.int8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,10 @@ STRATA: dict[str, object] = {
 BY_FACTOR = CovariateEffect(
     covariate="nephritis", level="yes", on=(("ill", "well"),), hazard_ratio=2.0
 )
+BY_KIDNEY = Population(
+    factors=FACTORS.factors,
+    effects=(replace(BY_FACTOR, on=(("alive", "death"),), hazard_ratio=2.5),),
+)
 AGE = NormalCovariate(mean=0.0, sd=1.0)
 OLDER = Population(
     covariates={"age": AGE},
@@ -327,6 +331,30 @@ KINDS: dict[str, Trial] = {
             effects=(replace(BY_FACTOR, on=(("alive", "stroke"), ("alive", "death"))),),
         ),
     ),
+    "a factor that acts and steers": survival_trial(
+        population=BY_KIDNEY, stratify_by=("nephritis",), analysis=analysis("fleming_harrington")
+    ),
+    "strata that act, at events": survival_trial(
+        population=BY_KIDNEY,
+        stratify_by=("nephritis",),
+        analysis=analysis("cox", stratify_by=("nephritis",)),
+        cutoff=AtEvents(events=35),
+        follow_up=np.inf,
+    ),
+    "two doses, a factor that acts and steers": survival_trial(
+        arms=DOSES,
+        n_patients=90,
+        family=Family(procedure=Dunnett(ratio=(1, 1, 1))),
+        population=BY_KIDNEY,
+        stratify_by=("nephritis",),
+        allocation=Minimization(n_levels=(2,)),
+    ),
+    "curves where a factor acts and steers": survival_trial(
+        population=BY_KIDNEY,
+        stratify_by=("nephritis",),
+        analysis=analysis("restricted_mean"),
+        dropout=Dropout(per_year=0.3, by_arm={"cells": 2.0}),
+    ),
     "Cox, adjusted": survival_trial(
         population=replace(OLDER, effects=(replace(OLDER.effects[0], hazard_ratio=1.4),)),
         analysis=replace(analysis("cox"), adjust_for=("age",)),
@@ -433,6 +461,7 @@ HONEST = [
         "shares at two looks",
         "two doses, a response",
         "years in remission",
+        "strata that act, at events",
     )
     for null in (False, True)
 ]
@@ -482,6 +511,19 @@ def test_a_wrong_law_is_caught(test: str) -> None:
     judged = analysis(test)
     wrong = control_of(survival_trial(hazard_ratio=0.52, analysis=judged))
     _, values = simulated(survival_trial(hazard_ratio=0.5, analysis=judged), wrong, _BLOCKS)
+    error = values.std(axis=0) / np.sqrt(len(values))
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
+
+
+@pytest.mark.parametrize(
+    "kind", ["a factor that acts and steers", "curves where a factor acts and steers"]
+)
+def test_a_wrong_law_of_a_level_is_caught(kind: str) -> None:
+    right = KINDS[kind]
+    stronger = (replace(BY_KIDNEY.effects[0], hazard_ratio=3.5),)
+    wrong = control_of(replace(right, population=replace(BY_KIDNEY, effects=stronger)))
+    _, values = simulated(right, wrong, _BLOCKS)
     error = values.std(axis=0) / np.sqrt(len(values))
     with pytest.raises(AssertionError, match="standard errors apart"):
         assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,7 +118,7 @@ def _ever(model: MultiStateModel, events: Sequence[str], times: FloatArray) -> F
 
 
 def first_entries_in(
-    trial: Trial, arm: int, endpoint: EventTime, times: FloatArray
+    trial: Trial, arm: int, endpoint: EventTime, times: FloatArray, levels: Mapping[str, str]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the same for the patients of an arm, whom covariates and frailties may tell apart.
 
@@ -132,6 +132,8 @@ def first_entries_in(
         Its events, and those that compete.
     times : (n_times,) array
         Study times (years), rising from 0.
+    levels : mapping of str to str
+        Of factors that act; patients of other levels are left out.
 
     Raises
     ------
@@ -143,24 +145,28 @@ def first_entries_in(
         return first_entries(model, endpoint.events, endpoint.competing, times)
     wanted = {model.index(state) for state in endpoint.events}
     fine, coarse = (
-        _straight(_mixed(trial, arm, fine=fine), wanted, times) for fine in (True, False)
+        _straight(_mixed(trial, arm, levels, fine=fine), wanted, times) for fine in (True, False)
     )
     if (apart := float(np.abs(np.subtract(fine, coarse)).max())) > _QUADRATURE:
         raise NoExactSolutionError(f"two quadratures over patients differ by {apart:.1g}")
     return fine
 
 
-def _mixed(trial: Trial, arm: int, *, fine: bool) -> Iterator[tuple[float, Law]]:
-    """Yield the share and the law of each kind of an arm's patients."""
+def _mixed(
+    trial: Trial, arm: int, levels: Mapping[str, str], *, fine: bool
+) -> Iterator[tuple[float, Law]]:
+    """Yield the share and the law of each kind of an arm's patients of some levels."""
     from lupusim.planning.theory.counts.alike import alike_arms
     from lupusim.planning.theory.counts.cells import cells_of, people
     from lupusim.planning.theory.counts.chances import laws_of
 
     (arms,) = (one for one in alike_arms([trial]) if one.number == arm)
-    for cell in cells_of(trial, ()):
+    cells = [cell for cell in cells_of(trial, ()) if levels.items() <= cell.levels.items()]
+    whole = sum(cell.share for cell in cells) if levels else 1.0
+    for cell in cells:
         for person in people(trial, cell, fine=fine):
             for share, law, classes in laws_of(arms, person):
-                yield float(cell.share * person.weight * share * classes[0]), law
+                yield float(cell.share / whole * person.weight * share * classes[0]), law
 
 
 def _straight(

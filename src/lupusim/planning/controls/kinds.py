@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from lupusim.errors import NoExactSolutionError
@@ -18,6 +19,8 @@ from lupusim.planning.theory.counts.design import is_enumerated
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
+
+_MOST_KINDS = 16  # on an arm: each has a law of its own
 
 
 def is_controlled(trial: Trial) -> bool:
@@ -85,7 +88,8 @@ def _why_not_plain(trial: Trial, asked: Comparison) -> str:
     endpoint = trial.endpoints[asked.endpoint].time_of_event
     ends = () if endpoint is None else (*endpoint.events, *endpoint.competing)
     # of who goes there at once, however fast, the law is a mixture
-    mixed = _is_apart(trial) and all(is_at_once(arm.law, ends) for arm in trial.arms)
+    known = _is_apart(trial) or are_kinds_few(trial)
+    mixed = known and all(is_at_once(arm.law, ends) for arm in trial.arms)
     plain = replace(asked.analysis, stratify_by=(), adjust_for=())
     return why_not_plain(trial, plain, mixed=mixed)
 
@@ -132,6 +136,22 @@ def _is_apart(trial: Trial) -> bool:
         return names <= set(trial.population.factors) - set(acting_factors(trial))
     except NoExactSolutionError:
         return not names
+
+
+def are_kinds_few(trial: Trial) -> bool:
+    """Return whether the factors that act on hazards and steer the allocation are few, and drawn.
+
+    Parameters
+    ----------
+    trial : Trial
+        What is asked about.
+    """
+    try:
+        names = set(trial.stratify_by) & set(acting_factors(trial))
+    except NoExactSolutionError:
+        return False
+    factors = trial.population.factors
+    return _is_told(trial) and math.prod(len(factors[name]) for name in names) <= _MOST_KINDS
 
 
 def _is_kept(trial: Trial) -> bool:

@@ -62,7 +62,7 @@ class Baseline:
         there = self.arm[:, :first]
         return np.stack([(there == arm).sum(axis=1, dtype=float) for arm in range(_PAIR)], axis=1)
 
-    def there(self, cut: CutDate, width: float, n_times: int) -> FloatArray:
+    def there(self, cut: CutDate, width: float, n_times: int, n_kinds: int = _PAIR) -> FloatArray:
         """Return how many patients of each of a pair's arms have how much time before a cut.
 
         Parameters
@@ -73,10 +73,12 @@ class Baseline:
             Years between two times.
         n_times : int
             Their number, from 0 on.
+        n_kinds : int
+            Arms, or as many kinds of patients as `arm` tells apart.
 
         Returns
         -------
-        (n_draws, 2, n_times) array
+        (n_draws, n_kinds, n_times) array
             Each patient counts in part for both times beside.
         """
         n_draws = len(self.enrolled)
@@ -84,11 +86,11 @@ class Baseline:
         place = np.clip(there / width, 0.0, n_times - 1)
         below = np.minimum(place.astype(np.intp), n_times - 2)
         part, of_pair = place - below, self.arm >= 0
-        row = (np.arange(n_draws)[:, None] * _PAIR + np.maximum(self.arm, 0)) * n_times + below
-        size = n_draws * _PAIR * n_times
+        row = (np.arange(n_draws)[:, None] * n_kinds + np.maximum(self.arm, 0)) * n_times + below
+        size = n_draws * n_kinds * n_times
         counts = np.bincount(row.ravel(), ((1 - part) * of_pair).ravel(), size)
         counts += np.bincount(row.ravel() + 1, (part * of_pair).ravel(), size)
-        return np.asarray(counts.reshape(n_draws, _PAIR, n_times))
+        return np.asarray(counts.reshape(n_draws, n_kinds, n_times))
 
 
 def in_arms(of_pair: FloatArray, arm: int, n_arms: int) -> FloatArray:
@@ -139,13 +141,14 @@ def summed(there: FloatArray, log_law: ComplexArray) -> ComplexArray:
 
     Parameters
     ----------
-    there : (n_draws, 2, n_times) array
-        How many patients there are of each kind.
-    log_law : (2, n_times, n_nodes) complex array
+    there : (n_draws, n_kinds, n_times) array
+        How many patients there are of each kind; those of the control come first.
+    log_law : (n_kinds, n_times, n_nodes) complex array
         Of one patient of that kind.
 
     Returns
     -------
     (n_draws, 2, n_nodes) complex array
     """
-    return np.stack([there[:, arm] @ log_law[arm] for arm in range(_PAIR)], axis=1)
+    found = np.stack([there[:, kind] @ log_law[kind] for kind in range(len(log_law))], axis=1)
+    return np.asarray(found.reshape(len(there), _PAIR, -1, log_law.shape[2]).sum(axis=2))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
+from lupusim.analysis.survival.exit_sums import Table
 from lupusim.common.arrays import FloatArray
 from lupusim.planning.controls.first_events import first_entries_in
-from lupusim.planning.controls.influence import Influence, influence
+from lupusim.planning.controls.influence import Influence, Watched, influence
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms, summed
 from lupusim.planning.controls.patients import (
     CELLS,
@@ -20,6 +23,8 @@ from lupusim.planning.controls.patients import (
     variances,
 )
 from lupusim.planning.controls.sums import ComplexArray
+from lupusim.planning.theory.counts.cells import acting_factors
+from lupusim.simulation.control_classes import Classes
 from lupusim.simulation.controls import CutDate, TimesToCut
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Cutoff, Trial
@@ -48,29 +53,26 @@ def sums_of_times(trial: Trial, asked: Comparison, baseline: Baseline) -> list[L
     longest = min(trial.follow_up, LONGEST_FOLLOW_UP, max(cut.bounds[1] for cut in cuts))
     test, better = asked.analysis.test, trial.endpoints[asked.endpoint].better
     edges = np.linspace(0.0, longest, CELLS + 1)
-    law = _law(trial, endpoint, edges, test.keeps_competing).of_arms([0, asked.arm])
-    pair, n_arms = baseline.pair(asked.arm), len(trial.arms)
+    kinds = kinds_of_patients(trial, asked)
+    law = _of_pair(_law(trial, endpoint, edges, kinds.factors, test.keeps_competing), kinds)
+    pair = replace(baseline, arm=kinds.of(baseline, baseline.arm))
+    stratified = set(kinds.factors) <= set(asked.analysis.stratify_by)
     null = test.null_value(better)
     # the statistic of ranks is that of no effect, whatever margin it is moved by
     margin = null if test.nearly == "ranks" else 0.0
     found = []
     for look, cut in zip(trial.looks, cuts, strict=True):
-        there = pair.there(cut, STRIDE * law.width, CELLS // STRIDE + 1)
-        watched = _watched(there.mean(axis=0))
+        there = pair.there(cut, STRIDE * law.width, CELLS // STRIDE + 1, kinds.number)
+        watched = Watched(patients=_watched(there.mean(axis=0)), stratified=stratified)
         one = influence(test, law, watched, at_events=look.counted is not None, null=null)
         if one is None:
             return []
-        of_pair = centered(law, one.adds)
-        table = replace(
-            of_pair,
-            adds=in_arms(of_pair.adds, asked.arm, n_arms),
-            mean=in_arms(of_pair.mean, asked.arm, n_arms),
-        )
         parts = TimesToCut(
             endpoint=asked.endpoint,
             cut=cut,
-            table=table,
+            table=_in_trial(centered(law, one.adds), kinds, len(trial.arms)),
             keeps_competing=test.keeps_competing,
+            kinds=kinds if kinds.factors else None,
         )
         found.append(_look_sum(one, law, there, parts, margin))
     return found
@@ -86,11 +88,38 @@ def _look_sum(
         mean=one.mean,
         estimate=one.mean / math.sqrt(one.information),
         information=one.information,
-        variances=(there.mean(axis=0) * variances(law, one.adds)[:, ::STRIDE]).sum(axis=1),
+        variances=_by_arm(there.mean(axis=0) * variances(law, one.adds)[:, ::STRIDE]),
         law=of_arms,
         sum=parts,
         margin=margin * math.sqrt(one.information),
     )
+
+
+def _by_arm(of_kinds: FloatArray) -> FloatArray:
+    return np.asarray(of_kinds.sum(axis=1).reshape(2, -1).sum(axis=1))
+
+
+def kinds_of_patients(trial: Trial, asked: Comparison) -> Classes:
+    """Return which kinds of patients a comparison takes: levels that act and steer, and arms."""
+    names = [name for name in dict.fromkeys(acting_factors(trial)) if name in trial.stratify_by]
+    factors = {name: len(trial.population.factors[name]) for name in names}
+    return Classes(arm=asked.arm, concurrent=False, factors=factors)
+
+
+def _of_pair(law: PatientLaw, kinds: Classes) -> PatientLaw:
+    """Return the law of the kinds of a pair's patients, from that of all arms."""
+    own = np.arange(kinds.n_cells)
+    return law.of_arms([*own, *(kinds.arm * kinds.n_cells + own)])
+
+
+def _in_trial(of_pair: Table, kinds: Classes, n_arms: int) -> Table:
+    """Return what patients add by arm, or where kinds are told apart by kind and last by nobody."""
+    both = of_pair.adds, of_pair.mean
+    if kinds.factors:
+        adds, mean = (np.concatenate([one, np.zeros_like(one[:1])]) for one in both)
+    else:
+        adds, mean = (in_arms(one, kinds.arm, n_arms) for one in both)
+    return replace(of_pair, adds=adds, mean=mean)
 
 
 def cut_dates(trial: Trial, baseline: Baseline) -> list[CutDate]:
@@ -121,7 +150,7 @@ class _Expected:
         shares = np.array(trial.ratio) / sum(trial.ratio) * trial.n_patients
         # cells that grow: hazards change early, and a follow-up may have no end
         times = longest * np.linspace(0.0, 1.0, _COARSE + 1) ** 2
-        seen = _law(trial, endpoint, times).event.cumsum(axis=1)
+        seen = _law(trial, endpoint, times, {}).event.cumsum(axis=1)
         had = np.append(0.0, shares @ seen)
 
         def expected(date: float) -> float:
@@ -152,11 +181,16 @@ def _cut(look: Cutoff, date: float, baseline: Baseline) -> CutDate:
 
 
 def _law(
-    trial: Trial, endpoint: EventTime, edges: FloatArray, keeps_competing: bool = False
+    trial: Trial,
+    endpoint: EventTime,
+    edges: FloatArray,
+    factors: Iterable[str],
+    keeps_competing: bool = False,
 ) -> PatientLaw:
-    """Return when a patient of each arm has the event, or leaves without one, in cells of time.
+    """Return when a patient of each kind has the event, or leaves without one, in cells of time.
 
-    Where it `keeps_competing`, nobody leaves by a competing event.
+    Kinds are arms and within them levels of the factors, the last running fastest. Where it
+    `keeps_competing`, nobody leaves by a competing event.
 
     Raises
     ------
@@ -164,16 +198,20 @@ def _law(
         If the exact engine does not reach its tolerance.
     """
     multipliers = trial.dropout.in_arms([arm.name for arm in trial.arms])
-    event, left = np.zeros((2, len(trial.arms), edges.size - 1))
-    for number in range(len(trial.arms)):
+    names = tuple(factors)
+    levels = list(product(*(trial.population.factors[name] for name in names)))
+    event, left = [], []
+    for number, those in product(range(len(trial.arms)), levels):
         stays = np.exp(-multipliers[number] * trial.dropout.cumulative(edges))
-        had, other = first_entries_in(trial, number, endpoint, edges)
+        of = dict(zip(names, those, strict=True))
+        had, other = first_entries_in(trial, number, endpoint, edges, of)
         if keeps_competing:
             other = np.zeros_like(other)
         present, free = _middle(stays), _middle(1.0 - had - other)
-        event[number] = np.diff(had) * present
-        left[number] = np.diff(other) * present - free * np.diff(stays)
-    return PatientLaw(width=float(edges[-1]) / (edges.size - 1), event=event, exit=left)
+        event.append(np.diff(had) * present)
+        left.append(np.diff(other) * present - free * np.diff(stays))
+    width = float(edges[-1]) / (edges.size - 1)
+    return PatientLaw(width=width, event=np.stack(event), exit=np.stack(left))
 
 
 def _middle(at_edges: FloatArray) -> FloatArray:

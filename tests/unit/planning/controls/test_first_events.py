@@ -127,12 +127,12 @@ def test_patients_whom_a_number_and_a_frailty_tell_apart_are_a_mixture(monkeypat
         # the Laplace transform of a gamma frailty, averaged over ages
         free = (1 + 0.5 * ratio * np.outer(times, hazard)) ** -2.0
         expected = 1 - free @ weight / weight.sum()
-        found, other = first_entries_in(trial, arm, trial.primary, times)
+        found, other = first_entries_in(trial, arm, trial.primary, times, {})
         np.testing.assert_allclose(found, expected, atol=1e-5)
         np.testing.assert_array_equal(other, 0.0)
     monkeypatch.setattr("lupusim.planning.controls.first_events._QUADRATURE", 0.0)
     with pytest.raises(NoExactSolutionError, match="two quadratures"):
-        first_entries_in(trial, 0, trial.primary, times)
+        first_entries_in(trial, 0, trial.primary, times, {})
 
 
 def test_only_who_goes_there_at_once_is_mixed() -> None:

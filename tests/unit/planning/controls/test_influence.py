@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtri
 
 from lupusim.analysis.outcomes import SurvivalOutcome
-from lupusim.planning.controls.influence import influence
+from lupusim.planning.controls.influence import Watched, influence
 from lupusim.planning.controls.patients import CELLS, PatientLaw, means
 from lupusim.trial import Better, TestMethod
 from tolerance import SEED
@@ -26,7 +26,8 @@ def assert_follows(
     whole = HAZARD + rival
     event = -np.diff(np.exp(-whole[:, None] * edges), axis=1) * (HAZARD / whole)[:, None]
     law = PatientLaw(width=edges[1], event=event, exit=np.zeros_like(event))
-    found = influence(method, law, np.full((2, edges.size), N / 2), at_events=False, null=0.0)
+    watched = Watched(patients=np.full((2, edges.size), N / 2))
+    found = influence(method, law, watched, at_events=False, null=0.0)
     arm, time = outcome.arm, outcome.time
     verdict = method(
         outcome, better=Better.FEWER, sided=1, stratum=np.zeros(arm.shape, dtype=np.int8)
