@@ -30,7 +30,10 @@ _BATCH = 1_000  # tables that are drawn at least
 _FURTHER = 8  # batches that are drawn before one is twice as large
 _PER_REPLICATE = 25  # tables: an error a fifth of that of counted trials
 _FREE = 1_000_000  # numbers that are drawn beside any run: a tenth of a second
-_OF_PATIENT = 7  # numbers that could be drawn while a patient and his null twin are simulated
+_OF_PATIENT, _MORE = 2, 60
+"""Numbers that are drawn for each patient of a replicate, and for so many more that the rest of it
+takes the time of: about a fifth of the time of a run."""
+_MOST = 1_000_000  # tables
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,9 +57,9 @@ class _Way:
         """Return what is claimed; see :meth:`DrawnTables.claims`."""
         most = most_drawn(self.law, self.asked)
         if beside is not None:
-            work = max(_FREE, _OF_PATIENT * beside * self.trial.n_patients)
+            work = max(_FREE, _OF_PATIENT * beside * (self.trial.n_patients + _MORE))
             affordable = max(work // work_of(self.law, self.asked), _BATCH)
-            most = min(most, affordable, _PER_REPLICATE * beside)
+            most = min(affordable, _PER_REPLICATE * beside, _MOST)
         wanted = max(n_tables or most, 1)
         while not self.known or self.known[-1][0] < wanted:
             self.known.append(self._with_further())
@@ -94,7 +97,8 @@ class DrawnTables:
             How many tables are drawn at least; default what takes less than a second.
         beside : int or None
             Replicates of the simulation that it is shown beside: no more tables than make the
-            error a fifth of that of counted trials, nor than take as long as these.
+            error a fifth of that of counted trials, nor than take a fifth of the time of these
+            or a tenth of a second.
 
         Raises
         ------
