@@ -88,7 +88,7 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
 table.plain th.number { white-space: normal; vertical-align: bottom; }
 .scroll { overflow-x: auto; }
 .problem { border-left: 4px solid var(--bad); background: var(--bad-soft); padding: 8px 12px;
-  border-radius: 4px; overflow-wrap: anywhere; }
+  border-radius: 4px; overflow-wrap: anywhere; white-space: pre-wrap; }
 .note { border-left: 4px solid var(--accent); background: var(--soft); padding: 8px 12px;
   border-radius: 4px; }
 .q-btn { text-transform: none; font-weight: 600; letter-spacing: 0; border-radius: 8px; }

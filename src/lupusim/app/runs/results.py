@@ -103,7 +103,7 @@ def names_in_words(points: Sequence[Point], content: Any) -> Iterator[str]:
     """
     values = points[0].get("design_point", {}) if points else {}
     for step, words in steps_in_words(values, partial(path_in_words, content=content)):
-        name = step_in_words(step)
+        name = path_in_words(step) if step in values else step_in_words(step)
         yield f"{name[:1].upper()}{name[1:]}: {words}."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -67,6 +67,22 @@ def short_label(values: Mapping[str, object], *, between: str = ", ") -> str:
     return label({steps[path]: value for path, value in values.items()}, between=between)
 
 
+_NOTES = {
+    "sd: spread from trial to trial": ("sd of ", ", sd "),
+    "(0): no spread between trials": ("(0)",),
+}
+"""What a caption explains, and by which marks a text needs it."""
+
+
+def _notes(texts: Iterable[str]) -> str:
+    """Return what a caption explains of the texts of its table."""
+    told = tuple(texts)
+    needed = (
+        note for note, marks in _NOTES.items() if any(mark in t for t in told for mark in marks)
+    )
+    return "".join(f"; {note}" for note in needed)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedTable:
     """Rows of quantities and columns of designs, as many beside each other as fit."""
@@ -91,7 +107,9 @@ class FittedTable:
         for number, block in enumerate(blocks):
             table = self._table(block, options.max_width)
             table.title = Text(self.title) if number == 0 else None
-            table.caption = Text(self.caption) if number == len(blocks) - 1 else None
+            told = (text for column in self.columns for row in column.items() for text in row)
+            caption = Text(f"{self.caption}{_notes(told)}")
+            table.caption = caption if number == len(blocks) - 1 else None
             yield table
 
     def _names_that_fit(self, width: int) -> list[str]:
@@ -141,7 +159,8 @@ class FittedTable:
         if self.headings.corner == "sample_size":
             left.pop("patients", None)
         same = "".join(f"; {name} in each: {cell}" for name, cell in left.items())
-        caption = Text(f"{self.caption}{same}; --details: all rows")
+        notes = _notes(cell for row in self.overview for cell in row.values())
+        caption = Text(f"{self.caption}{notes}{same}; --details: all rows")
         table = Table(title=Text(self.title), caption=caption)
         varied, *values = self._called()
         for name in varied:

@@ -38,8 +38,6 @@ from lupusim.trial.enrollment.arm_periods import arms_change
 
 _CAPTION = "estimate (Monte Carlo standard error)"
 _ERRORS = {EXACT: "exact type I error", DRAWN: "type I error (drawn tables)"}
-_SPREAD = "; sd: spread from trial to trial"
-_NO_SPREAD = "; (0): no spread between trials"
 
 Rows = Callable[[PointResult], Iterator[tuple[str, str]]]
 """From a design to the label and text of each row."""
@@ -64,12 +62,9 @@ def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
     called, each = headings(result), rows or partial(all_rows, seed=result.seed)
     replicates = f"{grouped(result.n_replicates)} replicates, seed {result.seed}"
     columns = [dict(each(point)) for point in result.points]
-    told = [words for column in columns for row in column.items() for words in row]
-    has_spread = any(words.startswith("sd of ") or ", sd " in words for words in told)
-    has_none = any("(0)" in words for words in told)
     table = FittedTable(
         title=f"{result.scenario.title}\n{replicates}",
-        caption=_CAPTION + _SPREAD * has_spread + _NO_SPREAD * has_none,
+        caption=_CAPTION,
         headings=called,
         columns=columns,
         overview=[dict(overview_rows(p)) for p in result.points] if rows is main_rows else (),
@@ -103,6 +98,8 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         within = error_quantity(point.trial) is None
         yield from ((_ERRORS[how], error) for how, error in known_error(point))
         yield "claims if alike" if within else "type I error", share(claims)
+    if point.power is None:
+        yield from list(_outcome_rows(point))[:1]  # of the first endpoint: nothing else is asked
     yield "months", months(point.tally.mean("duration"))
 
 
@@ -110,10 +107,7 @@ def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     trial, tally = point.trial, point.tally
     yield _sizes(trial)
     yield from _test_rows(point)
-    for name in tally.sums:
-        if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_", "mean_")):
-            spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
-            yield _described(name), rounded(tally.mean(name)) + spread
+    yield from _outcome_rows(point)
     yield from win_rows(point)
     yield "duration from the first site's opening, months", months(tally.mean("duration"))
     if trial.costs is not None:
@@ -125,6 +119,15 @@ def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     yield from _screening_rows(point)
     yield from supply_rows(point)
     yield from _warnings(point)
+
+
+def _outcome_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what the arms show of each endpoint; of a trial that tests nothing with its spread."""
+    tally, tested = point.tally, point.trial.analysis is not None
+    for name in tally.sums:
+        if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_", "mean_")):
+            spread = "" if tested else f", sd {tally.standard_deviation(name):.2g}"
+            yield _described(name), rounded(tally.mean(name)) + spread
 
 
 def _test_rows(point: PointResult) -> Iterator[tuple[str, str]]:

@@ -62,7 +62,7 @@ def last_steps(paths: Iterable[str]) -> dict[str, str]:
 
 
 def steps_in_words(paths: Iterable[str], called: Naming) -> Iterator[tuple[str, str]]:
-    """Yield each last step that does not say where its number stands, with words that do.
+    """Yield each name of :func:`last_steps` that does not say it all, with words that do.
 
     Parameters
     ----------
@@ -82,6 +82,8 @@ def steps_in_words(paths: Iterable[str], called: Naming) -> Iterator[tuple[str, 
         if path != step:
             where = _without(step_in_words(step), called(path))
             yield step, f"{where} ({path})" if where else path
+        elif "." in path:
+            yield path, called(path)
 
 
 def _without(step: str, words: str) -> str:

@@ -12,7 +12,7 @@ from lupusim.report.document.content import methods
 from lupusim.report.document.for_protocol import protocol_of
 from lupusim.report.document.markdown import as_markdown
 from lupusim.report.document.parts import Table
-from lupusim.report.run.table import run_report
+from lupusim.report.run.table import main_rows, run_report
 from lupusim.report.words.trials import what_it_means
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from tolerance import SEED
@@ -99,3 +99,19 @@ def test_two_stages_are_told_in_responders_and_not_on_the_scale_of_z():
     assert rule in text
     assert "B-value" not in text
     assert "with model = msc-durable" in text  # most power of all tables, not of 20 trials
+
+
+def test_designs_without_a_test_show_what_they_estimate_and_captions_what_they_show():
+    result = run(load_scenario("cohort_5y"), 20, seed=SEED)
+    text = io.StringIO()
+    Console(file=text, width=80).print(run_report(result, main_rows))
+    told = " ".join(text.getvalue().split())
+    assert "responders, msc" in told
+    assert "sd: spread from trial to trial" in told
+    text = io.StringIO()
+    result = run(load_scenario("regimen_adaptive"), 10, seed=SEED)
+    Console(file=text, width=80).print(run_report(result, main_rows))
+    told = " ".join(text.getvalue().split())
+    assert (
+        "estimate (Monte Carlo standard error); --details" in told
+    )  # of nothing that is not there

@@ -53,6 +53,10 @@ def test_what_varies_is_told_by_the_arm_and_the_effect_it_belongs_to():
     assert not list(steps_in_words(["sample_size"], path_in_words))
     two = ["arms.a.effects.0.hazard_ratio", "arms.b.effects.0.hazard_ratio"]
     assert last_steps(two) == dict(zip(two, two, strict=True))  # neither alone says which
+    assert [words for _, words in steps_in_words(two, path_in_words)] == [
+        "hazard ratio, effect 1, a",
+        "hazard ratio, effect 1, b",
+    ]
 
 
 def test_tables_and_words_say_what_varies_before_they_tell_the_first_design():
