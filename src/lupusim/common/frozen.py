@@ -3,17 +3,21 @@
 A command loads hundreds of dataclasses and makes objects of few. The standard decorator compiles
 six methods of each class at once, which was a quarter of the start-up; here a class gets methods
 that do the same when the first of its objects asks for them. A type checker, and whoever inspects
-the class, sees a standard dataclass.
+the class, sees a standard dataclass. What is made of such objects is remembered by identity.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, is_dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "remembered"]
 
+_Thing = TypeVar("_Thing")
+_Made = TypeVar("_Made")
 _USUAL = {"frozen", "slots", "kw_only"}
 _OF_A_FIELD = ("init", "repr", "hash", "compare", "metadata", "kw_only")
 
@@ -187,3 +191,37 @@ _ALIKE = {
     "__setstate__": _set_state,
 }
 """Methods that are the same for every class."""
+
+
+def remembered(n: int) -> Callable[[Callable[[_Thing], _Made]], Callable[[_Thing], _Made]]:
+    """Return a decorator: a function keeps what it made of the last `n` objects.
+
+    SPEED: the blocks of a run ask the same of few trials and laws, whose hash takes longer than
+    what is asked (benchmarks/table.py). Nobody changes an object that is asked for, or what was
+    made of it.
+
+    Examples
+    --------
+    >>> asked = []
+    >>> size = remembered(2)(lambda names: asked.append(names) or len(names))
+    >>> names = ["a", "b"]
+    >>> size(names), size(names), len(asked)
+    (2, 2, 1)
+    """
+
+    def decorate(make: Callable[[_Thing], _Made]) -> Callable[[_Thing], _Made]:
+        kept: list[tuple[_Thing, _Made]] = []
+
+        @wraps(make)
+        def found(thing: _Thing) -> _Made:
+            nonlocal kept
+            for known, made in kept:
+                if known is thing:
+                    return made
+            made = make(thing)
+            kept = [(thing, made), *kept[: n - 1]]  # a new list: other threads go through the old
+            return made
+
+        return found
+
+    return decorate

@@ -7,13 +7,13 @@ Nobody waits for anybody else: a round is the n-th stay of each patient, not a t
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray, StateArray, blocks
-from lupusim.common.frozen import dataclass
+from lupusim.common.frozen import dataclass, remembered
 from lupusim.common.rng import fill_exponential
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate
@@ -66,7 +66,6 @@ class _Waiting:
 
 
 _Front = dict[_Group, list[_Waiting]]
-_known: deque[tuple[MultiStateModel, list[list[Exits]]]] = deque(maxlen=16)
 
 
 def simulate(
@@ -116,17 +115,8 @@ def simulate(
         front = following
 
 
+@remembered(16)
 def ways_out_of(model: MultiStateModel) -> list[list[Exits]]:
-    """Return the ways out of a model by kind of patients and state; of the last few remembered."""
-    # SPEED: the blocks of a run follow few models, and a model's hash takes longer than its ways
-    for known, ways in _known:
-        if known is model:
-            return ways
-    _known.appendleft((model, ways := _ways_out(model)))
-    return ways
-
-
-def _ways_out(model: MultiStateModel) -> list[list[Exits]]:
     """Return the ways out by kind and state; those closed to a kind are left out."""
     laws = model.successive_laws
     n_classes = len(model.latent_classes)

@@ -13,6 +13,7 @@ from types import FunctionType
 
 import numpy as np
 
+from lupusim.common.frozen import remembered
 from lupusim.trial import Trial
 
 _WORDS_ONLY = {"description", "source"}  # of a model: printed, never computed with
@@ -33,6 +34,7 @@ _ENGINE_ROOM = (
 )
 
 
+@remembered(64)
 def trial_fingerprint(trial: Trial) -> str:
     """Return the content hash of a fully resolved trial.
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lupusim.common.arrays import FloatArray
-from lupusim.common.frozen import dataclass
+from lupusim.common.frozen import dataclass, remembered
 from lupusim.simulation.block import followed
 from lupusim.simulation.controls import Control
 from lupusim.simulation.fingerprint import content_hash
@@ -25,6 +25,7 @@ _NONE: Mapping[str, Control] = MappingProxyType({})
 _RULES = {"cutoff", "interims", "stopping", "analysis", "family", "adaptation", "costs"}
 
 
+@remembered(64)
 def generation_hash(trial: Trial) -> str:
     """Return a content hash of all that the patients of a trial depend on.
 

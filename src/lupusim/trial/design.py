@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from html import escape
 from typing import ClassVar
 
-from lupusim.common.frozen import dataclass
+from lupusim.common.frozen import dataclass, remembered
 from lupusim.model import MultiStateModel
 from lupusim.trial.adaptation import NOTHING, Adaptation, Facts
 from lupusim.trial.allocation.base import Allocation
@@ -272,16 +272,21 @@ class Trial(TrialParts):
         ValueError
             If a single arm is compared with a rate, which is no law.
         """
-        if len(self.arms) == 1:
-            if self.analysis is None or self.analysis.null_law is None:
-                raise ValueError("a single arm without a reference law has no null twin")
-            (arm,) = self.arms
-            alone = replace(arm, model=self.analysis.null_law, effects=(), switch=None)
-            alike = replace(self.population, effects=(), frailties=(), drift=())
-            return replace(self, arms=(alone,), population=alike)
-        control = self.arms[0]
-        law = control.law
-        arms = tuple(replace(arm, model=law, effects=(), switch=None) for arm in self.arms)
-        marker = self.marker.alike([arm.name for arm in arms]) if self.marker else None
-        population = self.population.without_arms()
-        return replace(self, arms=arms, population=population, marker=marker)
+        return _null_twin(self)
+
+
+@remembered(64)
+def _null_twin(trial: Trial) -> Trial:
+    if len(trial.arms) == 1:
+        if trial.analysis is None or trial.analysis.null_law is None:
+            raise ValueError("a single arm without a reference law has no null twin")
+        (arm,) = trial.arms
+        alone = replace(arm, model=trial.analysis.null_law, effects=(), switch=None)
+        alike = replace(trial.population, effects=(), frailties=(), drift=())
+        return replace(trial, arms=(alone,), population=alike)
+    control = trial.arms[0]
+    law = control.law
+    arms = tuple(replace(arm, model=law, effects=(), switch=None) for arm in trial.arms)
+    marker = trial.marker.alike([arm.name for arm in arms]) if trial.marker else None
+    population = trial.population.without_arms()
+    return replace(trial, arms=arms, population=population, marker=marker)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from lupusim.common.frozen import dataclass
+from lupusim.common.frozen import dataclass, remembered
 
 
 def _fields_of(decorate):
@@ -128,3 +128,21 @@ def test_what_a_class_says_itself_is_kept_and_heirs_are_standard():
     assert hash(Alike(1)) == hash((1,))
     assert Last(1, held=False) == Last(1, "interim", False)
     assert repr(Last(1)) == "Last(number=1, words='interim', held=True)"
+
+
+def test_what_was_made_of_the_last_objects_is_kept_by_their_identity():
+    asked = []
+
+    @remembered(2)
+    def made(thing):
+        asked.append(thing)
+        return [*thing]
+
+    one, alike, other = [1], [1], [2]
+    assert made(one) is made(one)
+    assert made(alike) is not made(one)
+    assert len(asked) == 2
+    made(other)
+    made(one)  # forgotten meanwhile
+    assert len(asked) == 4
+    assert made.__name__ == "made"

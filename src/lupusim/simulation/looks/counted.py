@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from lupusim.analysis.outcomes import CountedOutcome
 from lupusim.analysis.outcomes.outcome import mean_or_none
 from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import remembered
 from lupusim.simulation.costs import with_cost
 from lupusim.simulation.generation.at_visits import AtVisits, asks_for_visits_alone
 from lupusim.simulation.generation.generation import Block, horizon_of
@@ -27,9 +27,9 @@ from lupusim.trial.looks import Entries
 _MOST_TABLES = 400_000  # beyond, nothing is remembered: tables are hardly met twice
 _MARGIN = 3  # responders beyond those of a block, to either side
 _MOST_AROUND = 3  # times as many tables as are asked for
-_remembered: deque[tuple[Trial, Counted | None]] = deque(maxlen=16)
 
 
+@remembered(16)
 def counted(trial: Trial) -> Counted | None:
     """Return what simulates a trial by counts; None where it asks for more than these.
 
@@ -38,12 +38,7 @@ def counted(trial: Trial) -> Counted | None:
     trial : Trial
         Any.
     """
-    for known, found in _remembered:
-        if known is trial:
-            return found
-    made = Counted(trial) if is_counted(trial) else None
-    _remembered.appendleft((trial, made))
-    return made
+    return Counted(trial) if is_counted(trial) else None
 
 
 def is_counted(trial: Trial) -> bool:
