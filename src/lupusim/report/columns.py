@@ -49,6 +49,7 @@ ANSWERS: Mapping[str, Mapping[str, Column]] = {
         "power": Column(PROBABILITY, "there, of fresh replicates"),
         "type_one_error_in_search": Column(PROBABILITY, "there, as searched"),
         "look_K_never_reached": Column(PROBABILITY, "share of trials without look K"),
+        "n_tables": Column(COUNT, "tables drawn for the search; 0 where patients are, or all"),
         "n_replicates": _REPLICATES,
         "seed": _SEED,
     },
