@@ -70,7 +70,8 @@ def characteristics_tables(designs: Sequence[Named]) -> Iterator[Table]:
 def _pictures(result: RunResult, designs: Sequence[Named], target: float | None) -> Iterator[Part]:
     if power_over(result) is not None and result.points[0].power is not None:
         yield Picture(
-            caption="Power and type I error over what varies, with 95 % Monte Carlo bands.",
+            caption="Power and type I error over what varies, with 95 % Monte Carlo bands; "
+            "crosses, where there are some: power known without simulated trials.",
             alternative="Curve of power with a band",
             figure=power_figure(result, target=target),
         )

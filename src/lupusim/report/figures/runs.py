@@ -10,6 +10,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult, RunResult
+from lupusim.planning.theory.power import formula_power
 from lupusim.report.figures.designs import bounds_figure
 from lupusim.report.figures.samples import look_paths
 from lupusim.report.figures.style import (
@@ -175,14 +176,28 @@ def power_figure(result: RunResult, *, target: float | None = None, title: str =
             at = values[order]
             axes.fill_between(at, low, high, color=color, alpha=0.25, linewidth=0)
             axes.plot(at, [d.value for d in row], color=color, marker=marker, label=name)
+        _mark_known(axes, values[order], points)
         if target is not None:
             axes.axhline(target, color=ORANGE, linestyle="--", label=f"target {target:g}")
         step = path.rpartition(".")[2].replace("_", " ")
         unit = "sample size, patients" if step == "sample size" else step
         axes.set(xlabel=unit, ylabel="probability (95 % band)", ylim=(0, 1.02))
         axes.grid(alpha=0.3)
-        legend_above(axes)
+        legend_above(axes, n_columns=3)
         return finished_panels(axes, title)
+
+
+def _mark_known(axes: Axes, at: FloatArray, points: Sequence[PointResult]) -> None:
+    """Mark the power of each design that is known by its tables, which simulation checks."""
+    known = [formula_power(point.trial, point.n_replicates) for point in points]
+    marked = [
+        (x, one) for x, one in zip(at, known, strict=True) if one and (one.is_exact or one.is_drawn)
+    ]
+    if marked:
+        exact = all(one.is_exact for _, one in marked)
+        label = "power, exact" if exact else "power, from drawn tables"
+        places, powers = [x for x, _ in marked], [one.value for _, one in marked]
+        axes.plot(places, powers, "x", color="black", markersize=8, zorder=5, label=label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

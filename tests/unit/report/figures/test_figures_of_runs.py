@@ -11,6 +11,7 @@ from scipy.stats import norm
 import lupusim
 from lupusim.analysis import kaplan_meier
 from lupusim.analysis.group_sequential import bounds
+from lupusim.planning.theory.power import known_power
 from lupusim.report.figures import designs, patients, runs, samples, style
 from lupusim.simulation.patient_level.tables import simulate_trial
 from tolerance import SEED
@@ -121,6 +122,14 @@ def test_power_is_drawn_over_the_number_that_varies(sizes):
     assert power.get_xdata().tolist() == [60, 120, 180, 240]
     assert list(power.get_ydata()) == [p.power.value for p in sizes.points]
     assert "patients" in axes.get_xlabel()
+    (marks,) = [line for line in axes.get_lines() if line.get_label() == "power, exact"]
+    assert list(marks.get_ydata()) == [known_power(p.trial).value for p in sizes.points]
+
+
+def test_no_power_is_marked_as_known_where_it_is_simulated_alone():
+    varied = lupusim.load_scenario("score_change")
+    (axes,) = runs.power_figure(lupusim.run(varied, 6, seed=SEED)).axes
+    assert [line.get_label() for line in axes.get_lines()] == ["power", "type I error"]
 
 
 def test_curves_are_those_of_the_analysis(looks):
