@@ -34,21 +34,21 @@ from lupusim.trial import Trial
 
 _OFFSETS = (-0.3, 0.0, 0.3)  # steps besides the expected place, which theory knows nearly
 _KEPT = 64  # trials remembered by a process
-_of_seed: dict[int, Callable[[Trial], Control | None]] = {}
-_known: dict[tuple[str, int], Control | None] = {}
+_of_seed: dict[tuple[int, int], Callable[[Trial], Control | None]] = {}
+_known: dict[tuple[str, int, int], Control | None] = {}
 
 
-def known_control(name: str, trial: Trial, *, seed: int) -> Control | None:
+def known_control(name: str, trial: Trial, *, seed: int, growth: int = 1) -> Control | None:
     """Return the same as :func:`control_of`, remembered by the name of the trial and the seed."""
-    key = name, seed
+    key = name, seed, growth
     if key not in _known:
         if len(_known) >= _KEPT:
             _known.clear()
-        _known[key] = control_of(trial, seed=seed)
+        _known[key] = control_of(trial, seed=seed, growth=growth)
     return _known[key]
 
 
-def control_of(trial: Trial, *, seed: int = 0) -> Control | None:
+def control_of(trial: Trial, *, seed: int = 0, growth: int = 1) -> Control | None:
     """Return what of a trial's replicates is known in law; None where nothing is.
 
     Parameters
@@ -58,15 +58,20 @@ def control_of(trial: Trial, *, seed: int = 0) -> Control | None:
     seed : int
         Of the run: where the exact engine knows no law, patients are drawn for it, who share
         nothing with those of the run.
+    growth : int
+        How many times as many as for a short run, by
+        :func:`~lupusim.planning.controls.kinds.sample_growth`.
     """
-    if seed not in _of_seed:
+    key = seed, growth
+    if key not in _of_seed:
         _of_seed.clear()
-        _of_seed[seed] = without_failing(None)(partial(_control_of, seed=seed))
-    return _of_seed[seed](trial)
+        found = partial(_control_of, seed=seed, growth=growth)
+        _of_seed[key] = without_failing(None)(found)
+    return _of_seed[key](trial)
 
 
-def _control_of(trial: Trial, *, seed: int) -> Control | None:
-    baseline, laws = Baseline.of(trial), _Laws(trial, seed)
+def _control_of(trial: Trial, *, seed: int, growth: int) -> Control | None:
+    baseline, laws = Baseline.of(trial), _Laws(trial, seed, growth)
     scores: list[Score | Together] = []
     drawn: list[Drawn] = []
     last: list[tuple[Comparison, LookSum]] = []
@@ -87,9 +92,10 @@ def _control_of(trial: Trial, *, seed: int) -> Control | None:
 class _Laws:
     """The laws from samples of patients of a trial, by endpoint."""
 
-    def __init__(self, trial: Trial, seed: int) -> None:
-        self.pairs: LawsOf[PairLaw] = LawsOf(partial(pair_law, trial, seed=seed))
-        self.numbers: LawsOf[NumberLaw] = LawsOf(partial(number_law, trial, seed=seed))
+    def __init__(self, trial: Trial, seed: int, growth: int) -> None:
+        drawn = {"seed": seed, "growth": growth}
+        self.pairs: LawsOf[PairLaw] = LawsOf(partial(pair_law, trial, **drawn))
+        self.numbers: LawsOf[NumberLaw] = LawsOf(partial(number_law, trial, **drawn))
 
 
 def _sums(trial: Trial, asked: Comparison, baseline: Baseline, laws: _Laws) -> list[LookSum]:

@@ -17,9 +17,14 @@ from lupusim.planning.theory.assumptions import why_not_plain
 from lupusim.planning.theory.counts.cells import acting_factors
 from lupusim.planning.theory.counts.design import is_enumerated
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
+from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 
+_GROWS, _SHORT = 4, 2_400_000
+"""By what factor a sample grows, and patients of a run that has grown by none: of a longer one it
+is a twentieth to a fifth of the patients."""
+_LARGEST = 64  # as one process draws the sample
 _MOST_KINDS = 16  # on an arm: each has a law of its own
 
 
@@ -41,6 +46,29 @@ def is_controlled(trial: Trial) -> bool:
         The trial, or its null twin.
     """
     return not why_counted(trial)
+
+
+def sample_growth(trial: Trial, n_replicates: int) -> int:
+    """Return how many times as large as for a short run a sample of patients must be.
+
+    Its error would be that of a long run, whatever the replicates; 1 where no law is sampled.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial, or its null twin.
+    n_replicates : int
+        How many are asked for.
+    """
+    if trial.analysis is None or n_replicates * trial.n_patients <= _SHORT:
+        return 1
+    if is_exchangeable(trial):  # all arms have the same patients, whose error they share
+        return 1
+    asked = comparisons(trial)
+    if not any(is_paired(trial, one) or is_sum_of_numbers(trial, one) for one in asked):
+        return 1
+    steps = math.floor(math.log(n_replicates * trial.n_patients / _SHORT, _GROWS))
+    return int(min(_GROWS**steps, _LARGEST))
 
 
 def why_counted(trial: Trial) -> str:

@@ -153,7 +153,7 @@ def _some_tasks(scenario: Scenario) -> tuple[list[Task], float]:
     """Return the work on one trial of some of the designs, and how many each stands for."""
     step = -(-len(scenario.points) // _MOST_DESIGNS)
     # null twins as a run has them; to know control variates takes longer than they cost
-    points = [more_precise(series_of(p), controlled=False) for p in scenario.points[::step]]
+    points = [more_precise(series_of(p), 0, controlled=False) for p in scenario.points[::step]]
     known: dict[str, list[Series]] = {}
     missing: dict[str, list[Block]] = {}
     for point, versus in zip(points, versus_first(points), strict=True):

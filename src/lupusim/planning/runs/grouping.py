@@ -91,7 +91,8 @@ def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
         trials |= series.trials
         pairs += series.pairs
         for name, trial in series.trials.items() if series.controlled else ():
-            if (control := known_control(name, trial, seed=blocks[0].seed)) is not None:
+            drawn = {"seed": blocks[0].seed, "growth": series.growth}
+            if (control := known_control(name, trial, **drawn)) is not None:
                 controls[name] = control
     (fingerprint, one), *others = trials.items()
     return Task(

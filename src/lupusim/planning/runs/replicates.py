@@ -9,7 +9,7 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.planning.controls.building import control_of
-from lupusim.planning.controls.kinds import is_controlled
+from lupusim.planning.controls.kinds import is_controlled, sample_growth
 from lupusim.planning.execution.bench import Bench, Job, on_bench
 from lupusim.planning.execution.tasks import Score
 from lupusim.planning.execution.workers import Cores
@@ -91,7 +91,7 @@ def score_of(trial: Trial, quantity: str, n_replicates: int, *, seed: int = 0) -
     many = n_replicates >= FEWEST_KNOWN and n_replicates * trial.n_patients >= _WORTH_IT
     if quantity != _CLAIMS or not many or not is_controlled(trial):
         return simulate_block
-    control = control_of(trial, seed=seed)
+    control = control_of(trial, seed=seed, growth=sample_growth(trial, n_replicates))
     return simulate_block if control is None else Controlled(control=control)
 
 

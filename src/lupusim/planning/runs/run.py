@@ -133,6 +133,7 @@ def run(
             share=options.share,
             listener=listener,
             estimates=options.estimates,
+            planned=n_replicates if options.precision is None else options.precision.first,
         )
         return _results(simulation, n_replicates, options.precision)
 
@@ -218,6 +219,7 @@ class _Simulation:
     share: Share
     listener: Listener | None
     estimates: Estimates
+    planned: int  # replicates of each design, or of its first stage
     _points: list[tuple[Series, ...]] = field(default_factory=list)
     _versus: list[Versus | None] = field(default_factory=list)
     _by_key: dict[str, list[Series]] = field(default_factory=dict)
@@ -227,7 +229,7 @@ class _Simulation:
     def __post_init__(self) -> None:
         self._points = [series_of(point) for point in self.scenario.points]
         if not self.is_plain:
-            self._points = [more_precise(point) for point in self._points]
+            self._points = [more_precise(point, self.planned) for point in self._points]
         self._versus = versus_first(self._points)
         for number in range(len(self._points)):
             for series in self._series(number):

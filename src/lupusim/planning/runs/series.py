@@ -7,7 +7,7 @@ from dataclasses import field
 from enum import Enum
 
 from lupusim.common.frozen import dataclass
-from lupusim.planning.controls.kinds import is_controlled
+from lupusim.planning.controls.kinds import is_controlled, sample_growth
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
@@ -41,6 +41,8 @@ class Series:
     trial: Trial  # what is simulated
     controlled: bool = False
     """Whether its blocks are simulated with control variates, if it has some."""
+    growth: int = 1
+    """How many times as large as for a short run the sample behind these is, if there is one."""
     relabeled: bool = False
     """Whether its replicates share their patients, some at a time: those of alike arms may."""
     planned: int = 0
@@ -154,7 +156,9 @@ def series_of(point: DesignPoint) -> tuple[Series, ...]:
     return tuple(Series(fingerprint=trial_fingerprint(t), trial=t) for t in twins)
 
 
-def more_precise(point: tuple[Series, ...], *, controlled: bool = True) -> tuple[Series, ...]:
+def more_precise(
+    point: tuple[Series, ...], n_replicates: int, *, controlled: bool = True
+) -> tuple[Series, ...]:
     """Return the series of a design that know more of the same work.
 
     Its null twin's replicates share their patients where its arms are alike and claims of them are
@@ -167,13 +171,18 @@ def more_precise(point: tuple[Series, ...], *, controlled: bool = True) -> tuple
     ----------
     point : tuple of Series
         The trial of a design and, where something is tested, its null twin.
+    n_replicates : int
+        How many are planned: where the law behind control variates is sampled, a long run has a
+        larger sample.
     controlled : bool
         Whether with control variates.
     """
     return tuple(
         _named(
             series,
-            controlled=controlled and is_controlled(series.trial),
+            growth=sample_growth(series.trial, n_replicates)
+            if controlled and is_controlled(series.trial)
+            else 0,
             relabeled=number > 0
             and is_exchangeable(series.trial)
             and error_quantity(series.trial) is not None
@@ -188,13 +197,15 @@ def _borrows(trial: Trial) -> bool:
     return any(one.analysis.test.prior_words for one in comparisons(trial))
 
 
-def _named(series: Series, *, controlled: bool, relabeled: bool) -> Series:
+def _named(series: Series, *, growth: int, relabeled: bool) -> Series:
     words = [series.fingerprint]
-    words += [Estimates.CONTROLLED.value] if controlled else []
+    words += [Estimates.CONTROLLED.value] if growth else []
+    words += [f"sample {growth}"] if growth > 1 else []
     words += ["relabeled"] if relabeled else []
     return Series(
         fingerprint=" ".join(words),
         trial=series.trial,
-        controlled=controlled,
+        controlled=growth > 0,
+        growth=growth,
         relabeled=relabeled,
     )

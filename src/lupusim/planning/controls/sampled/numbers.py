@@ -63,7 +63,7 @@ def is_mean_known(trial: Trial, endpoint: YearsInStates) -> bool:
     return endpoint.lost_count is not None or trial.dropout.is_never
 
 
-def number_law(trial: Trial, number: int, *, seed: int) -> NumberLaw:
+def number_law(trial: Trial, number: int, *, seed: int, growth: int = 1) -> NumberLaw:
     """Return the law of years in states, by a sample of patients whose mean is known.
 
     Parameters
@@ -74,6 +74,8 @@ def number_law(trial: Trial, number: int, *, seed: int) -> NumberLaw:
         Position of the endpoint.
     seed : int
         Of the run.
+    growth : int
+        How many times as many patients as for a short run are drawn.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def number_law(trial: Trial, number: int, *, seed: int) -> NumberLaw:
     alike, n_arms = is_exchangeable(trial), len(trial.arms)
     counts, totals = np.zeros((2, n_arms, cells.number + 1))
     squares = np.zeros(n_arms)
-    sample = Sample(seed=seed, n_patients=_DRAWN, times=np.empty(0))
+    sample = Sample(seed=seed, n_patients=growth * _DRAWN, times=np.empty(0))
     for block in sample_blocks(trial, sample):
         generated = generate(trial, block)
         outcome = cast(NumberOutcome, outcome_of(generated, number))

@@ -75,14 +75,14 @@ def is_worth_it(endpoint: Endpoint) -> bool:
     return bool(endpoint.ranks) or endpoint.due_time is None
 
 
-def _sample(trial: Trial, endpoint: Endpoint, seed: int) -> Sample:
+def _sample(trial: Trial, endpoint: Endpoint, seed: int, growth: int) -> Sample:
     """Return who is drawn; states are asked for all along, or where ranks are seen."""
     n_times, n_patients = (1, _DRAWN_OF_RANKS) if endpoint.ranks else (_TIMES, _DRAWN)
     times = times_until(trial, _due(trial, endpoint), n_times)
-    return Sample(seed=seed, n_patients=n_patients, times=times)
+    return Sample(seed=seed, n_patients=growth * n_patients, times=times)
 
 
-def pair_law(trial: Trial, number: int, *, seed: int) -> PairLaw:
+def pair_law(trial: Trial, number: int, *, seed: int, growth: int = 1) -> PairLaw:
     """Return the law of an endpoint of which pairs are compared, by samples of patients.
 
     Parameters
@@ -93,6 +93,8 @@ def pair_law(trial: Trial, number: int, *, seed: int) -> PairLaw:
         Position of the endpoint.
     seed : int
         Of the run.
+    growth : int
+        How many times as many patients as for a short run are drawn.
     """
     outcome = some_patients(trial, number, _PATIENTS, seed=seed)
     cells = Cells.of_some(outcome, _PARTS)
@@ -107,11 +109,12 @@ def pair_law(trial: Trial, number: int, *, seed: int) -> PairLaw:
         ):
             total = np.bincount(cell[there], shares, minlength=cells.number)
             kind[arm, :-1] = total / np.maximum(n_in, 1)
+    sample = _sample(trial, trial.endpoints[number], seed, growth)
     return PairLaw(
         cells=cells,
         won=won,
         lost=lost,
-        sample=sampled_law(trial, number, cells, _sample(trial, trial.endpoints[number], seed)),
+        sample=sampled_law(trial, number, cells, sample),
     )
 
 
