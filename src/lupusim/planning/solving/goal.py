@@ -9,7 +9,7 @@ from lupusim.common.spelling import nearest
 from lupusim.planning.runs.columns import COUNT, NOT_STATED, PROBABILITY, unit_of
 from lupusim.planning.runs.replicates import simulate_replicates, tested
 from lupusim.planning.sample_size.events import ANY, event_in_words, measured, quantity_of
-from lupusim.planning.theory.by_tables import is_simulated, mean_of_tables, power_by_tables
+from lupusim.planning.theory.by_tables import are_worthwhile, mean_of_tables, power_by_tables
 from lupusim.planning.theory.power import undrawn_powers
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
@@ -113,11 +113,13 @@ class Goal:
 
     def is_simulated(self, trial: Trial) -> bool:
         """Return whether patients must tell the quantity; nothing is drawn to know it."""
-        return not self.is_power or self.event != ANY or is_simulated(trial)
+        if not self.is_power or self.event != ANY:
+            return True
+        return self.exact(trial) is None and not are_worthwhile(trial)
 
     def drawn(self, trial: Trial, *, at_least: int, seed: int) -> Mean | None:
         """Return the quantity by so many tables of a trial that is counts; else None."""
-        if not self.is_power or self.event != ANY:
+        if not self.is_power or self.event != ANY or not are_worthwhile(trial):
             return None
         claims = power_by_tables(trial, at_least=at_least, seed=seed)
         return None if claims is None else mean_of_tables(claims)

@@ -10,6 +10,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.claims import by_counted, most_drawn
 from lupusim.planning.theory.counts.repeated import can_be_drawn, claims_by_table
 from lupusim.planning.theory.power import undrawn_powers
 from lupusim.simulation.tally import Mean
@@ -53,6 +54,15 @@ def is_simulated(trial: Trial) -> bool:
     except (NoExactSolutionError, ArithmeticError):
         return True
     return False
+
+
+def are_worthwhile(trial: Trial) -> bool:
+    """Return whether tables tell more than patients, out of whom known chance is taken."""
+    try:
+        by_counted(trial, most_drawn)
+    except (NoExactSolutionError, ArithmeticError):
+        return False
+    return True
 
 
 def of_equal_length(powers: Sequence[FloatArray]) -> list[FloatArray]:

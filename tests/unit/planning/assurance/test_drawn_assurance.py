@@ -182,6 +182,15 @@ CASES = {
             test=TESTS["miettinen_nurminen"].with_parameters({"margin": 0.1}),
         ),
     },
+    "logistic regression": {
+        **BY_SITE,
+        "analysis": analysis("logistic_regression", alpha=0.2, stratify_by=("site",)),
+    },
+    "proportional odds": {
+        **BY_SITE,
+        "primary": RANKS,
+        "analysis": analysis("proportional_odds", alpha=0.2),
+    },
     "ranks": {
         "primary": RANKS,
         "arms": arms(2.0),
@@ -212,7 +221,7 @@ def agrees(trial, *, n_draws, n):
     assert_within_mcse(float(np.sum(tables)), float(np.sum(simulated)), mcse=math.sqrt(spread))
 
 
-@pytest.mark.parametrize("name", ["three strata", "ranks"])
+@pytest.mark.parametrize("name", ["three strata", "ranks", "logistic regression"])
 def test_patients_of_a_draw_succeed_as_often_as_its_tables(name):
     agrees(counted(**CASES[name]), n_draws=25, n=100)
 
@@ -253,9 +262,6 @@ def test_designs_of_several_sizes_share_their_draws():
 
 NOT_DRAWN = {
     "two sides": {"analysis": analysis("wilcoxon", alpha=0.2, sided=2), "primary": RANKS},
-    "fitted to each table": {
-        "analysis": analysis("logistic_regression", alpha=0.2, stratify_by=("site",))
-    },
     "arms hang on who came before": {"allocation": Minimization(n_levels=(3,))},
 }
 

@@ -21,11 +21,11 @@ from lupusim.planning.solving.search import Effort, find_value
 from lupusim.planning.theory.by_tables import is_simulated
 from lupusim.planning.theory.counts import claims as drawing
 from lupusim.report.questions.answers import sobol_table, tornado_table
-from lupusim.trial import Arm, Dropout, Population, UniformEnrollment
+from lupusim.trial import Arm, Dropout, Minimization, Population, UniformEnrollment
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.population.covariates import CovariateEffect
 from tolerance import SEED, assert_within_mcse
-from trials import DISEASE, analysis, counted
+from trials import DISEASE, counted
 
 ONSET = (("active", "remission"),)
 SITES = Population(
@@ -144,15 +144,19 @@ def test_shares_of_the_variance_are_those_of_computed_powers():
 
 
 def test_patients_are_simulated_where_numbers_do_not_say_a_power():
-    def fitted(values):
-        by_site = {"population": SITES, "stratify_by": ("site",)}
-        test = analysis("logistic_regression", alpha=0.2, stratify_by=("site",))
-        return counted(**by_site, analysis=test, dropout=Dropout(per_year=values.get("d", 0.0)))
+    def minimized(values):
+        leaving = Dropout(per_year=values.get("d", 0.0))
+        return counted(
+            population=SITES,
+            stratify_by=("site",),
+            allocation=Minimization(n_levels=(3,)),
+            dropout=leaving,
+        )
 
-    assert is_simulated(fitted({}))
+    assert is_simulated(minimized({}))
     assert not is_simulated(three_arms({}))
     assert not is_simulated(counted())
-    found = sensitivity(fitted, {"d": (0.0, 0.5)}, measure=Measure(n_replicates=100, seed=SEED))
+    found = sensitivity(minimized, {"d": (0.0, 0.5)}, measure=Measure(n_replicates=100, seed=SEED))
     assert found.tables_per_trial is None
 
 

@@ -12,7 +12,7 @@ from lupusim.model import TreatmentEffect
 from lupusim.planning.theory.counts import claims as drawing
 from lupusim.planning.thresholds import calibrate_threshold, confirmed_threshold
 from lupusim.report.questions.thresholds import threshold_table
-from lupusim.trial import Arm
+from lupusim.trial import Arm, Minimization
 from lupusim.trial.multiplicity import Family
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, counted
@@ -27,14 +27,15 @@ def few(monkeypatch):
     monkeypatch.setattr(drawing, "_FEWEST", 1000)
 
 
-def at_level(alpha, test="pooled_z"):
+def at_level(alpha, **more):
     effect = TreatmentEffect(on=(("active", "remission"),), hazard_ratio=1.3)
     treated = (Arm(name=name, model=DISEASE, effects=(effect,)) for name in ("low", "high"))
     return counted(
         arms=(Arm(name="placebo", model=DISEASE), *treated),
         family=Family(procedure=Graphical.of(sequential_graph("bonferroni", 2, None))),
         n_patients=3 * N,
-        analysis=analysis(test, alpha=alpha),
+        analysis=analysis("pooled_z", alpha=alpha),
+        **more,
     )
 
 
@@ -90,12 +91,11 @@ def test_the_search_by_tables_is_confirmed_by_patients_and_told_from_theirs():
 
 
 def test_patients_are_simulated_where_tables_do_not_say_the_error():
-    def fitted(alpha):
-        return at_level(alpha, "logistic_regression")
+    def minimized(alpha):
+        return at_level(alpha, stratify_by=("nephritis",), allocation=Minimization(n_levels=(2,)))
 
-    drawing._WORK = 1000  # taken back by the fixture
     found = calibrate_threshold(
-        fitted, (0.01, 0.4), type_one_error=0.1, n_replicates=200, seed=SEED
+        minimized, (0.01, 0.4), type_one_error=0.1, n_replicates=200, seed=SEED
     )
     assert found.n_tables == 0
     assert found.type_one_error.n == 200

@@ -12,15 +12,17 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.claims import (
+    SEED,
     by_counted,
+    check_told,
     claims_of_all,
     decided,
     law_of,
-    n_worthwhile,
+    n_compared,
     parts_of,
     remembered,
+    time_of,
     ways_of,
-    work_of,
 )
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
@@ -30,7 +32,6 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _REJECT = "reject"
-_FEWER = 8  # times fewer tables than of one trial alone, where many are compared
 _OF_TRUTH = 4_000  # numbers that could be drawn while the chances of one truth are worked out
 _MOST_OF_TRUTH = 100  # tables: more would tell little, and truths are what an average lacks
 
@@ -65,12 +66,12 @@ def claims_by_truth(
     Raises
     ------
     NoExactSolutionError
-        If numbers of patients do not say it, or patients do as well; why is said.
+        If numbers of patients do not say it; why is said.
     """
 
     def claimed(counted: Counted, asked: Sequence[Comparison]) -> BoolArray:
-        n_worthwhile(counted, asked)
-        of_each = _OF_TRUTH // work_of(counted, asked)
+        check_told(counted, asked)
+        of_each = _OF_TRUTH // time_of(counted, asked)
         of_each = min(max(of_each, at_least), max(_MOST_OF_TRUTH, at_least))
         claims = _claims(counted, asked, np.repeat(place, of_each), rng=rng)
         return claims.reshape(-1, of_each)
@@ -88,7 +89,7 @@ def can_be_drawn(trial: Trial) -> None:
     """
 
     def drawn(counted: Counted, asked: Sequence[Comparison]) -> None:
-        n_worthwhile(counted, asked)
+        check_told(counted, asked)
         counted.drawn(1, rng=stream(0, "whether tables can be drawn"))
 
     by_counted(trial, drawn)
@@ -96,6 +97,8 @@ def can_be_drawn(trial: Trial) -> None:
 
 def stated_power(trial: Trial) -> Mean:
     """Return the power of a trial as a run states it: by all tables, or else by drawn ones.
+
+    Where a run has patients alone, it is that of tables like those which are compared.
 
     Raises
     ------
@@ -105,7 +108,13 @@ def stated_power(trial: Trial) -> Mean:
     try:
         return remembered(claims_of_all, trial).shares[_REJECT]
     except NoExactSolutionError:
+        pass
+    try:
         return drawn_tables(trial).claims().shares[_REJECT]
+    except NoExactSolutionError:
+        found = claims_by_table(trial, at_least=0, rng=stream(SEED, "tables of the stated truth"))
+        error = float(found.std() / found.size**0.5)
+        return Mean(value=float(found.mean()), mcse=error, n=found.size)
 
 
 def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) -> BoolArray:
@@ -130,7 +139,7 @@ def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) ->
     """
 
     def claimed(counted: Counted, asked: Sequence[Comparison]) -> BoolArray:
-        n_tables = max(n_worthwhile(counted, asked, _FEWER), at_least)
+        n_tables = n_compared(counted, asked, at_least)
         return _claims(counted, asked, np.zeros(n_tables, dtype=np.intp), rng=rng)
 
     return by_counted(trial, claimed)
@@ -183,7 +192,7 @@ class SharedTables:
         return total / self.n_tables
 
     def _drawn(self, law: Counted, asked: Sequence[Comparison]) -> tuple[Counted, list[Numbers]]:
-        self.n_tables = max(n_worthwhile(law, asked, _FEWER), self.at_least)
+        self.n_tables = n_compared(law, asked, self.at_least)
         rng = stream(self.seed, "tables of a rule")
         parts = parts_of(self.n_tables, law.n_draws)
         return law, [law.drawn(size, rng=rng).distinct() for size in parts]
