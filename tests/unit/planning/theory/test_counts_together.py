@@ -18,8 +18,9 @@ from lupusim.planning.theory.counts.alike import alike_arms
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.counts.even_strata import even_strata
 from lupusim.planning.theory.counts.stratified import Rule
+from lupusim.scenario import load_scenario
 from lupusim.trial import Better, Dropout
-from tolerance import SEED
+from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, disease_trial
 
 ONSET = ("active", "remission")
@@ -117,6 +118,25 @@ def test_what_is_next_to_never_is_left_out_and_no_power_moves():
     assert np.any(found != all_worked_out)
     assert not np.any(even_strata(rule, {strata: 0.0}, spans, likely))
     assert new @ found @ control == pytest.approx(new @ all_worked_out @ control, abs=1e-12)
+
+
+def test_of_many_patients_in_two_strata_power_is_what_numpy_draws():
+    n, rates, n_trials = 900, np.array([0.3, 0.39]), 100_000
+    given = load_scenario("phase2_remission_52w").points[0].trial  # blocks of 2 and 4, halves
+    design = count_design(replace(given, n_patients=n))
+    exact = float(design.powers(np.repeat(rates, 2).reshape(1, 2, 2))[0])
+    rng = np.random.default_rng(SEED)
+    first = rng.binomial(n, 0.5, n_trials)
+    excess, variance = np.zeros(n_trials), np.zeros(n_trials)
+    for patients in (first, n - first):
+        blocks, rest = np.divmod(patients, 6)
+        new = 4 * blocks + rng.hypergeometric(4, 2, rest)
+        a, c = rng.binomial(new, rates[1]), rng.binomial(patients - new, rates[0])
+        share, s = new / patients, a + c
+        excess += a - share * s
+        variance += share * (1 - share) * s * (patients - s) / (patients - 1)
+    wins = excess >= stats.norm.isf(0.025) * np.sqrt(variance)
+    assert_within_mcse(wins.mean(), exact, mcse=float(wins.std() / math.sqrt(n_trials)))
 
 
 def drawn(model, *, rate, later, share):

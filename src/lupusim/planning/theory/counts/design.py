@@ -39,6 +39,7 @@ _ALIKE = 1e-12
 _TWO = 2
 _FEW = 4
 _MOST_CASES = 4e8  # of strata, tables and responders of the first stratum: some seconds
+_MOST_CELLS = 4e6  # of arm sizes and responders, where chances are equal in strata: a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +202,12 @@ class CountDesign:
             first, second = sorted(strata)
             alike = by_sizes.setdefault(_together(strata), {})
             alike[first, second] = alike.get((first, second), 0.0) + weight
+        found = {both: _spans(both, chances) for both in by_sizes}
+        if sum(_n_cells(by_sizes[both], spans) for both, spans in found.items()) > _MOST_CELLS:
+            raise NoExactSolutionError(f"two strata of {self.trial.n_patients} patients in all")
         total = np.zeros(len(chances))
         for both, weights in by_sizes.items():
-            spans = _spans(both, chances)
-            _check_cost(len(laws), max(weights), spans)
+            spans = found[both]
             control, new = _rows(both, spans, chances)
             likely = np.multiply.outer(new.max(axis=0), control.max(axis=0))
             table = even_strata(self._rule, weights, spans, likely)
@@ -303,6 +306,11 @@ def _rows(sizes: Sizes, spans: Spans, chances: FloatArray) -> tuple[FloatArray, 
     """Return the chances of the responders of control and of the other arm at each truth."""
     control, new = (rows_of(sizes[k], chances[:, k], spans[k]) for k in range(_TWO))
     return control, new
+
+
+def _n_cells(weights: Mapping[tuple[Sizes, Sizes], float], spans: Spans) -> int:
+    """Return how many arm sizes and responders in all are gone through."""
+    return len(weights) * (spans[0][1] + spans[1][1])
 
 
 def _check_cost(n_laws: int, strata: tuple[Sizes, Sizes], spans: Spans) -> None:

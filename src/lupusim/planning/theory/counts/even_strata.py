@@ -25,6 +25,7 @@ _SKEWED = 4.0  # and numbers beyond: few responders are not as good as normal
 _NEARLY = 1e-9  # a root so near to a number is that number: nothing differs there
 _NEVER = 1e-16  # a chance of that is none; many of them are less than 1e-11
 _UNHEARD = -60.0  # logarithm of what rounding hides
+_HELD = 200_000  # arm sizes times responders that are held together
 _AT_ONCE = 512  # cases whose numbers stay in a processor's cache
 
 
@@ -48,11 +49,14 @@ def even_strata(
     sizes, chances = np.array(list(weights), dtype=float), np.array(list(weights.values()))
     of_control, of_new = spans
     found = np.zeros((of_new[1] - of_new[0], of_control[1] - of_control[0]))
-    if rule.above:
-        found += _Strata.of(sizes).rejected(rule.reach, chances, (of_new, of_control), likely)
-    if rule.below:  # more on control than is likely
-        swapped = _Strata.of(sizes[:, :, ::-1])
-        found += swapped.rejected(rule.reach, chances, spans, likely.T).T
+    step = max(_HELD // (of_new[1] + of_control[1]), 1)
+    for some in (slice(k, k + step) for k in range(0, len(sizes), step)):
+        few, share = sizes[some], chances[some]
+        if rule.above:
+            found += _Strata.of(few).rejected(rule.reach, share, (of_new, of_control), likely)
+        if rule.below:  # more on control than is likely
+            swapped = _Strata.of(few[:, :, ::-1])
+            found += swapped.rejected(rule.reach, share, spans, likely.T).T
     return found
 
 
