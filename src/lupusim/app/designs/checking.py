@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupusim.app.folder import StartFolder
-from lupusim.app.runs.results import varied_in_words
 from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, Problem
 from lupusim.report.numbers import grouped
+from lupusim.report.words.paths import varied_in_words
 from lupusim.scenario.document.edits import parsed
 
 if TYPE_CHECKING:

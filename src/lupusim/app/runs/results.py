@@ -8,16 +8,10 @@ from typing import Any
 
 from lupusim.common.frozen import dataclass
 from lupusim.report.numbers import grouped, rounded, share
-from lupusim.report.words.paths import (
-    last_steps,
-    path_in_words,
-    step_in_words,
-    steps_in_words,
-)
+from lupusim.report.words.paths import path_in_words, step_in_words, steps_in_words, varied_in_words
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean
 from lupusim.trial.durations import MONTHS_PER_YEAR
-from lupusim.trial.scenario import label
 
 Point = Mapping[str, Any]
 _KNOWN = {
@@ -74,21 +68,6 @@ def point_name(point: Point, run: str = "") -> str:
     values = point.get("design_point", {})
     words = varied_in_words(values) if values else ""
     return " · ".join(part for part in (run, words) if part) or "the design"
-
-
-def varied_in_words(values: Mapping[str, object]) -> str:
-    """Return what distinguishes a design, in as few words as tell its numbers apart.
-
-    Examples
-    --------
-    >>> varied_in_words({"arms.msc.effects.0.hazard_ratio": 1.5, "sample_size": 120})
-    'hazard ratio = 1.5, patients in all = 120'
-    """
-    steps = last_steps(values).items()
-    called = {
-        path: path_in_words(path) if path == step else step_in_words(step) for path, step in steps
-    }
-    return label({called[path]: value for path, value in values.items()})
 
 
 def names_in_words(points: Sequence[Point], content: Any) -> Iterator[str]:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from lupusim.common.output import as_json
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.tables import AnswerTable
-from lupusim.report.words.paths import Naming, path_in_words
+from lupusim.report.words.paths import (
+    Naming,
+    path_in_words,
+    step_in_words,
+    steps_in_words,
+    varied_in_words,
+)
 from lupusim.simulation.tally import Mean
 from lupusim.trial.durations import MONTHS_PER_YEAR
 
@@ -211,28 +217,40 @@ def sobol_sentence(result: SobolIndices, called: Naming = path_in_words) -> str:
 
 
 def design_label(row: Mapping[str, Any]) -> str:
-    """Return what distinguishes a design of a frontier, such as ``enrollment sites = 6``."""
-    named = (f"{path_in_words(name)} = {row[name]}" for name in row if name not in _SIZED)
-    return ", ".join(named) or "design"
+    """Return what distinguishes a design of a frontier, such as ``sites = 6``."""
+    values = _varied(row)
+    return varied_in_words(values) if values else "design"
+
+
+def _varied(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _SIZED}
 
 
 def frontier_table(rows: Sequence[Mapping[str, Any]], *, target: float) -> AnswerTable:
-    """Return a row per design at the size that reaches the power; marked if on the frontier."""
+    """Return a row per design at the size that reaches the power; marked if on the frontier.
+
+    Costs are shown where they are asked for, or are more than the number of patients.
+    """
     caption = "estimate (Monte Carlo standard error)"
-    if any("on_frontier" in row for row in rows):
+    compared = any("on_frontier" in row for row in rows)
+    if compared:
         caption += "; > no other is both cheaper and shorter"
+    for step, words in steps_in_words(_varied(rows[0]), path_in_words) if rows else ():
+        caption += f"; {step_in_words(step)}: {words}"
+    costs = compared or any(_is_able(row) and row["cost"] != row["n_patients"] for row in rows)
     table = AnswerTable(
         title=f"Each design at its smallest size with power {target:g}", caption=caption
     )
-    for name in ("", "design", "patients", "95 % limits", "power", "months", "cost"):
+    names = ["", "design", "patients", "95 % limits", "power", "months", "cost"]
+    shown = slice(0 if compared else 1, None if costs else -1)
+    for name in names[shown]:
         table.add_column(name, justify="left" if name == "design" else "right")
     for row in rows:
         power = Mean(value=row["power"], mcse=row["power_mcse"])
         limits, *spent = _limits_and_spent(row) if _is_able(row) else ("not reached", "", "")
         mark = ">" if row.get("on_frontier", False) else ""
-        table.add_row(
-            mark, design_label(row), str(row["n_patients"]), limits, rounded(power), *spent
-        )
+        cells = [mark, design_label(row), str(row["n_patients"]), limits, rounded(power), *spent]
+        table.add_row(*cells[shown])
     return table
 
 

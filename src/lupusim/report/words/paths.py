@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from lupusim.report.words.effects import ways_in_words
 from lupusim.scenario.document.content import at, is_list, is_mapping, is_text
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.scenario.files.variation import steps_of, value_at
-from lupusim.trial.scenario import Scenario
+from lupusim.trial.scenario import Scenario, label
 
 Naming: TypeAlias = Callable[[str], str]
 """From the path of a number to what it is called."""
@@ -84,6 +84,21 @@ def steps_in_words(paths: Iterable[str], called: Naming) -> Iterator[tuple[str, 
             yield step, f"{where} ({path})" if where else path
         elif "." in path:
             yield path, called(path)
+
+
+def varied_in_words(values: Mapping[str, object]) -> str:
+    """Return what distinguishes a design, in as few words as tell its numbers apart.
+
+    Examples
+    --------
+    >>> varied_in_words({"arms.msc.effects.0.hazard_ratio": 1.5, "sample_size": 120})
+    'hazard ratio = 1.5, patients in all = 120'
+    """
+    steps = last_steps(values).items()
+    called = {
+        path: path_in_words(path) if path == step else step_in_words(step) for path, step in steps
+    }
+    return label({called[path]: value for path, value in values.items()})
 
 
 def _without(step: str, words: str) -> str:

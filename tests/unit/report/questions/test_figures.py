@@ -188,3 +188,21 @@ def test_a_long_title_lies_within_its_figure():
     figure = figures.power_curve(CURVE, title="A trial of one infusion against placebo, " * 4)
     box = figure.texts[0].get_window_extent()
     assert 0 < box.x0 < box.x1 < figure.bbox.width
+
+
+def test_costs_are_shown_where_they_are_asked_for_or_stated():
+    path = "arms.msc.effects.0.hazard_ratio"
+    size = {"n_patients": 356, "n_patients_low": 354, "n_patients_high": 360, "power": 0.9}
+    row = {path: 2.3, **size, "power_mcse": 0.002, "duration": 3.0, "duration_mcse": 0.01}
+    row |= {"cost": 356.0, "cost_mcse": 0.0}
+
+    def told(*rows):
+        text = io.StringIO()
+        Console(file=text, width=120).print(answers.frontier_table(rows, target=0.9))
+        return text.getvalue()
+
+    assert "cost" not in told(row)
+    assert "hazard ratio = 2.3" in told(row)
+    assert f"hazard ratio: of effect 1, msc ({path})" in " ".join(told(row).split())
+    assert "cost" in told(row, row | {"cost": 4000.0})
+    assert "cost" in told(row | {"on_frontier": True})
