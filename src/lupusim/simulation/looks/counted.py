@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lupusim.analysis.outcomes import CountedOutcome
+from lupusim.analysis.outcomes import BinaryOutcome, CountedOutcome
 from lupusim.analysis.outcomes.outcome import mean_or_none
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import remembered
@@ -54,7 +54,8 @@ def is_counted(trial: Trial) -> bool:
     of_tables = analysis.test.formula == "tables" and analysis.test.strata == "none"
     if not of_tables or (costs is not None and costs.counts_what_is_due):
         return False
-    return asks_for_visits_alone(trial) and _sees_all(trial)
+    are_responses = all(endpoint.outcome is BinaryOutcome for endpoint in trial.endpoints)
+    return are_responses and asks_for_visits_alone(trial) and _sees_all(trial)
 
 
 def _sees_all(trial: Trial) -> bool:
