@@ -57,9 +57,9 @@ class _Way:
         """Return what is claimed; see :meth:`DrawnTables.claims`."""
         most = most_drawn(self.law, self.asked)
         if beside is not None:
-            work = max(_FREE, _OF_PATIENT * beside * (self.trial.n_patients + _MORE))
-            affordable = max(work // work_of(self.law, self.asked), _BATCH)
-            most = min(affordable, _PER_REPLICATE * beside, _MOST)
+            each = work_of(self.law, self.asked)
+            affordable = _OF_PATIENT * beside * (self.trial.n_patients + _MORE) // each
+            most = min(max(min(affordable, _PER_REPLICATE * beside), _FREE // each), _MOST)
         wanted = max(n_tables or most, 1)
         while not self.known or self.known[-1][0] < wanted:
             self.known.append(self._with_further())
@@ -97,8 +97,8 @@ class DrawnTables:
             How many tables are drawn at least; default what takes less than a second.
         beside : int or None
             Replicates of the simulation that it is shown beside: no more tables than make the
-            error a fifth of that of counted trials, nor than take a fifth of the time of these
-            or a tenth of a second.
+            error a fifth of that of counted trials, nor than take a fifth of the time of these,
+            but those of a tenth of a second.
 
         Raises
         ------

@@ -19,6 +19,7 @@ from lupusim.endpoints.responder import SustainedResponder
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import TreatmentEffect
 from lupusim.planning.runs.replicates import Simulator
+from lupusim.planning.theory import drawn_tables as drawn_module
 from lupusim.planning.theory.counts import claims as drawing
 from lupusim.planning.theory.counts.claims import claims_of_all
 from lupusim.planning.theory.counts.joint import outcomes_of
@@ -234,15 +235,20 @@ def test_no_more_tables_are_drawn_beside_a_simulation_than_are_worth_it(monkeypa
     monkeypatch.setattr(drawing, "_FEWEST", 1000)
     trial = counted(**CASES["looks in strata"])
     # 45 numbers a table; 2 for each of 40 + 60 patients of 6,000 replicates are 26,667 tables
-    for n_replicates, n_tables in ((0, 1_000), (100, 3_000), (200, 5_000), (6_000, 27_000)):
+    # those of a tenth of a second are 22,222
+    for n_replicates, n_tables in ((0, 24_000), (100, 24_000), (6_000, 27_000)):
         found = drawn_tables(trial).claims(beside=n_replicates)
         assert found.n_drawn == n_tables
     # a hundred patients of a fitted test cost what few of its tables do
     costly = counted(**CASES["logistic regression"])
     assert drawn_tables(costly).claims(beside=100).n_drawn < 3_000
-    power = known_power(trial, 100)
-    assert power.n == 3_000
-    assert power == drawn_tables(trial).claims(2_500).shares["reject"]
+    monkeypatch.setattr(drawn_module, "_FREE", 0)
+    assert drawn_tables(trial).claims(beside=100).n_drawn == 1_000  # 444, a fifth of the time
+    monkeypatch.setattr(drawn_module, "_OF_PATIENT", 100)
+    assert drawn_tables(trial).claims(beside=100).n_drawn == 3_000  # 25 for each replicate
+    power = known_power(trial, 200)
+    assert power.n == 5_000
+    assert power == drawn_tables(trial).claims(5_000).shares["reject"]
 
 
 def test_all_tables_of_three_arms_are_those_written_down_one_by_one():
