@@ -232,11 +232,15 @@ def mend_number(value: object) -> str:
     --------
     >>> mend_number("120 patients"), mend_number("10k"), mend_number(120.0)
     ('Write 120.', 'Write 10000.', 'Write 120.')
+    >>> mend_number("0.05")
+    'Write 0.05, without quotes.'
     >>> mend_number("3 months")
     'Write a number without a unit; what is a time counts in years: 0.25.'
     """
     if is_number(value) and float(value).is_integer():
         return f"Write {int(value)}."
+    if is_text(value) and _PLAIN.fullmatch(value):
+        return f"Write {value.strip()}, without quotes."
     if found := match(_WITH_WORDS, value):
         if (unit := found[2].lower().removesuffix("s")) in PER_YEAR:
             years = float(found[1]) / PER_YEAR[unit]
@@ -251,12 +255,13 @@ def mend_whole(value: object) -> str:
 
     Examples
     --------
-    >>> mend_whole("280"), mend_whole("66 %"), mend_whole("120 patients")
-    ('Write 280, without quotes.', '', 'Write 120.')
+    >>> mend_whole("280"), mend_whole("66 %"), mend_whole("120 patients"), mend_whole("2.5")
+    ('Write 280, without quotes.', '', 'Write 120.', '')
     """
     if is_text(value) and value.strip().isdecimal():
         return f"Write {int(value)}, without quotes."
-    return "" if percentage(value) is not None else mend_number(value)
+    is_part = is_text(value) and _PLAIN.fullmatch(value)
+    return "" if is_part or percentage(value) is not None else mend_number(value)
 
 
 def _mend_thousands(value: str) -> str:

@@ -338,8 +338,8 @@ def _classes(top: Section) -> tuple[LatentClass, ...]:
 
 def _add_domain_problems(place: Place, parts: Mapping[str, Any]) -> None:
     """Add what is wrong with the model itself, where the file alone has not shown it yet."""
-    if not parts["states"] or not parts["transitions"]:
-        return
+    if not parts["states"] or "" in parts["states"] or not parts["transitions"]:
+        return  # what is said of states that could not be read would mislead
     draft = SimpleNamespace(restarts=(), afterwards=None, **parts)
     draft.starts = parts["starts"] or (Start(state=parts["states"][0]),)
     if draft.absorbing is None:

@@ -59,6 +59,16 @@ def problems(**changes: object) -> dict[str, str]:
     return {p.key: f"{p.fault}. {p.fix}" for p in caught.value.problems}
 
 
+def test_of_states_that_are_no_words_nothing_further_is_said() -> None:
+    assert set(problems(states=[1, 2, 3])) == {"states.0", "states.1", "states.2"}
+
+
+def test_a_number_in_quotes_is_to_be_written_without() -> None:
+    ways = [{"from": "well", "to": "ill", "hazard": {"family": "exponential", "rate": "0.5"}}]
+    found = problems(states=["well", "ill"], start="well", transitions=ways)
+    assert found["transitions.0.hazard.rate"] == "'0.5' is not a number. Write 0.5, without quotes."
+
+
 def test_every_packaged_model_loads_and_is_called_like_its_file() -> None:
     for name in packaged_names("models"):
         assert load_model(name).name == name
