@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
-from lupusim.planning.assurance.exact import check_benefit, distinct_truths, patients_alike
+from lupusim.planning.assurance.benefit import benefits, claims_harm
+from lupusim.planning.assurance.exact import distinct_truths, patients_alike
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.theory.counts.joint import Truths
-from lupusim.planning.theory.counts.repeated import can_be_drawn, claims_by_truth, stated_power
+from lupusim.planning.theory.counts.numbers import Counted, Numbers
+from lupusim.planning.theory.counts.repeated import (
+    Judge,
+    can_be_drawn,
+    claims_by_truth,
+    rejected,
+    stated_power,
+    with_estimates,
+)
+from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
@@ -74,7 +84,7 @@ def table_draws(
 
 
 def is_drawn(trial: Trial) -> bool:
-    """Return whether tables of a trial can be drawn, and all its claims are of a benefit."""
+    """Return whether tables of a trial can be drawn, and tell which claims are of a benefit."""
     try:
         _check(trial)
     except (NoExactSolutionError, ArithmeticError):
@@ -84,8 +94,16 @@ def is_drawn(trial: Trial) -> bool:
 
 def _check(trial: Trial) -> None:
     """Refuse a trial of which no tables are drawn, before the chances of all draws are known."""
-    check_benefit(trial)
-    can_be_drawn(trial)
+    can_be_drawn(trial, _succeeds(trial))
+
+
+def _succeeds(trial: Trial) -> Judge:
+    """Return what says which tables show a benefit: of a test with two sides not all claims do."""
+    return _show_benefit if claims_harm(trial) else rejected
+
+
+def _show_benefit(counted: Counted, asked: Sequence[Comparison], numbers: Numbers) -> BoolArray:
+    return benefits(counted.trial, with_estimates(counted, asked, numbers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +122,14 @@ class _Draws:
     def claims(self, trial: Trial, beliefs: Beliefs, *, at_least: int, seed: int) -> TableDraws:
         """Return what tables of a design say whose patients are these."""
         rng = stream(seed, "tables of draws")
-        claims = claims_by_truth(trial, self.distinct, self.place, at_least=at_least, rng=rng)
+        claims = claims_by_truth(
+            trial,
+            self.distinct,
+            self.place,
+            at_least=at_least,
+            succeeds=_succeeds(trial),
+            rng=rng,
+        )
         n_draws, of_each = claims.shape
         return TableDraws(
             power=stated_power(trial),

@@ -18,10 +18,12 @@ from lupusim.endpoints.ordinal_state import OrdinalState
 from lupusim.model import TreatmentEffect
 from lupusim.planning.assurance.assurance import Nesting, assurance, is_simulated
 from lupusim.planning.assurance.beliefs import Beliefs, FurtherRatio
+from lupusim.planning.assurance.benefit import benefits
 from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
-from lupusim.planning.runs.replicates import Simulator
+from lupusim.planning.runs.replicates import Simulator, simulate_replicates
 from lupusim.planning.theory.counts import claims as drawing
 from lupusim.planning.theory.power import known_power
+from lupusim.simulation.generation.generation import Block
 from lupusim.trial import (
     AfterPatients,
     Arm,
@@ -57,13 +59,13 @@ def arms(*ratios):
     return (Arm(name="placebo", model=DISEASE), *treated)
 
 
-def family(method, *others, n=None):
+def family(method, *others, n=None, sided=1):
     graph = sequential_graph(method, n or 1 + len(others), None)
     hypotheses = tuple(
         Hypothesis(endpoint=name, name=test, test=TESTS[test], effect=TESTS[test].effect)
         for name, test in others
     )
-    return Family(procedure=Graphical.of(graph), hypotheses=hypotheses)
+    return Family(procedure=Graphical.of(graph, sided=sided), hypotheses=hypotheses)
 
 
 def average(trial, *, n_draws=200, prior=PRIOR, draws=(), seed=SEED, **nesting):
@@ -260,8 +262,41 @@ def test_designs_of_several_sizes_share_their_draws():
     assert [point["tables_per_draw"] for point in told] == [100, 100]
 
 
+TWO_SIDED = {
+    "one comparison": {},
+    "two looks": {
+        "interims": (AfterPatients(patients=20, follow_up=1.0),),
+        "stopping": GroupSequential(alpha=0.4, sided=2),
+    },
+    "three arms": {"arms": arms(1.0, 0.7), "family": family("holm", n=2, sided=2)},
+}
+
+
+@pytest.mark.parametrize("name", TWO_SIDED)
+def test_of_a_test_with_two_sides_tables_that_show_harm_do_not_succeed(name):
+    two = analysis("cochran_mantel_haenszel", alpha=0.4, sided=2, stratify_by=("site",))
+    trial = counted(**{**BY_SITE, "arms": arms(1.0), "analysis": two, **TWO_SIDED[name]})
+    further = FurtherRatio(on=ONSET, mean=-0.4, sd=0.3, seed=SEED)
+    n_draws, shown = 60, []
+    point = average(trial, n_draws=n_draws, prior=None, draws=(further,))
+    assert point.tables_per_draw
+    for k in range(n_draws):
+        block = Block(seed=SEED, number=k, n_replicates=30)
+        truth = further.trial(k, trial)
+        shown.append(benefits(truth, simulate_replicates(truth, block)).mean())
+    mcse = math.hypot(np.std(shown), point.distribution.successes.std()) / math.sqrt(n_draws)
+    assert_within_mcse(float(np.mean(shown)), point.assurance.value, mcse=mcse)
+    assert point.power.value > 0.1 + point.assurance.value  # most claims are of harm
+
+
 NOT_DRAWN = {
-    "two sides": {"analysis": analysis("wilcoxon", alpha=0.2, sided=2), "primary": RANKS},
+    "two sides, hypotheses end at looks of their own": {
+        "arms": arms(1.5, 2.0),
+        "analysis": analysis("cochran_mantel_haenszel", alpha=0.2, sided=2, stratify_by=("site",)),
+        "family": family("holm", n=2, sided=2),
+        "interims": (AfterPatients(patients=20, follow_up=1.0),),
+        "stopping": GroupSequential(alpha=0.2, sided=2),
+    },
     "arms hang on who came before": {"allocation": Minimization(n_levels=(3,))},
 }
 

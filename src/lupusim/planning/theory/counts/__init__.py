@@ -7,6 +7,7 @@ __all__ = [
     "design",
     "looks",
     "power",
+    "repeated",
     "sizes",
     "stratified",
     "tables",

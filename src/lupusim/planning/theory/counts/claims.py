@@ -311,11 +311,10 @@ def decided(
 ) -> dict[str, FloatArray]:
     """Return what is claimed, whatever tests show that see more than numbers, (n_trials,) each."""
     trial = counted.trial
-    positions = sorted({one.endpoint for one in asked})
-    seen = [_seen(counted, one, positions.index(one.endpoint), numbers) for one in asked]
+    seen = seen_by(counted, asked, numbers)
     every = comparisons(trial)
     if len(every) == len(asked):
-        return claims(trial, tuple(seen))
+        return claims(trial, seen)
     known = dict(zip([(one.endpoint, one.arm) for one in asked], seen, strict=True))
 
     def claimed(p_value: float, rows: BoolArray) -> BoolArray:
@@ -329,6 +328,14 @@ def decided(
     if not reject.all() and claimed(0.0, ~reject).any():
         raise NoExactSolutionError("what is claimed hangs on more than counts")
     return {"reject": reject.astype(float)}
+
+
+def seen_by(
+    counted: Counted, asked: Sequence[Comparison], numbers: Numbers
+) -> tuple[LookStatistics, ...]:
+    """Return what the looks show of each comparison."""
+    place = {k: n for n, k in enumerate(sorted({one.endpoint for one in asked}))}
+    return tuple(_seen(counted, one, place[one.endpoint], numbers) for one in asked)
 
 
 def _of_trials(seen: LookStatistics, rows: BoolArray) -> LookStatistics:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 
 import numpy as np
 
-from lupusim.common.arrays import BoolArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
@@ -21,25 +21,70 @@ from lupusim.planning.theory.counts.claims import (
     n_compared,
     parts_of,
     remembered,
+    seen_by,
     time_of,
     ways_of,
 )
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
 from lupusim.planning.theory.drawn_tables import drawn_tables
-from lupusim.simulation.looks.look_statistics import Comparison
+from lupusim.simulation.looks.claims import claims
+from lupusim.simulation.looks.look_statistics import Comparison, comparisons
+from lupusim.simulation.quantities import at_look
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _REJECT = "reject"
+_PAIR = 2  # arms
 _OF_TRUTH = 4_000  # numbers that could be drawn while the chances of one truth are worked out
 _MOST_OF_TRUTH = 100  # tables: more would tell little, and truths are what an average lacks
 
 
+Judge = Callable[[Counted, Sequence[Comparison], Numbers], BoolArray]
+"""Says which tables succeed, by their law and the comparisons that see them."""
+
+
+def rejected(counted: Counted, asked: Sequence[Comparison], numbers: Numbers) -> BoolArray:
+    """Return which tables claim an effect."""
+    return decided(counted, asked, numbers)[_REJECT] > 0
+
+
+def with_estimates(
+    counted: Counted, asked: Sequence[Comparison], numbers: Numbers
+) -> dict[str, FloatArray]:
+    """Return what is claimed, with the estimates where the trials end, (n_trials,) each.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If a comparison sees more than numbers, or hypotheses are closed at looks of their own.
+    """
+    trial = counted.trial
+    if len(asked) < len(comparisons(trial)) or (trial.interims and trial.family is not None):
+        raise NoExactSolutionError("of which side a claim is hangs on more than counts")
+    seen = seen_by(counted, asked, numbers)
+    found = claims(trial, seen)
+    look = np.zeros(len(numbers.counts), dtype=np.intp)
+    if trial.interims:
+        wins = [found[at_look("efficacy", k + 1)] for k in range(len(trial.looks))]
+        look = np.argmax(wins, axis=0)
+    several = trial.family is not None or len(trial.arms) > _PAIR
+    for one, looks in zip(asked, seen, strict=True):
+        name = one.quantity("estimate") if several else "estimate"
+        found[name] = looks.estimate[np.arange(look.size), look]
+    return found
+
+
 def claims_by_truth(
-    trial: Trial, truths: Truths, place: IntArray, *, at_least: int, rng: np.random.Generator
+    trial: Trial,
+    truths: Truths,
+    place: IntArray,
+    *,
+    at_least: int,
+    succeeds: Judge = rejected,
+    rng: np.random.Generator,
 ) -> BoolArray:
-    """Return which of a few tables that are drawn of each draw of the truth claim an effect.
+    """Return which of a few tables that are drawn of each draw of the truth succeed.
 
     Of each as many as take about as long as its chances. An average over draws has the variance
     (v + w / m) / k, of k draws with m tables each, powers of variance v between draws, and w
@@ -56,6 +101,8 @@ def claims_by_truth(
         Which of these each draw is.
     at_least : int
         Tables of each draw.
+    succeeds : callable
+        Says which do; default those that claim an effect.
     rng : numpy.random.Generator
         The stream for them.
 
@@ -73,13 +120,13 @@ def claims_by_truth(
         check_told(counted, asked)
         of_each = _OF_TRUTH // time_of(counted, asked)
         of_each = min(max(of_each, at_least), max(_MOST_OF_TRUTH, at_least))
-        claims = _claims(counted, asked, np.repeat(place, of_each), rng=rng)
-        return claims.reshape(-1, of_each)
+        found = _claims(counted, asked, np.repeat(place, of_each), succeeds, rng=rng)
+        return found.reshape(-1, of_each)
 
     return by_counted(trial, claimed, truths)
 
 
-def can_be_drawn(trial: Trial) -> None:
+def can_be_drawn(trial: Trial, succeeds: Judge = rejected) -> None:
     """Refuse a trial whose tables are not drawn.
 
     Raises
@@ -90,7 +137,7 @@ def can_be_drawn(trial: Trial) -> None:
 
     def drawn(counted: Counted, asked: Sequence[Comparison]) -> None:
         check_told(counted, asked)
-        counted.drawn(1, rng=stream(0, "whether tables can be drawn"))
+        succeeds(counted, asked, counted.drawn(1, rng=stream(0, "whether tables can be drawn")))
 
     by_counted(trial, drawn)
 
@@ -140,7 +187,7 @@ def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) ->
 
     def claimed(counted: Counted, asked: Sequence[Comparison]) -> BoolArray:
         n_tables = n_compared(counted, asked, at_least)
-        return _claims(counted, asked, np.zeros(n_tables, dtype=np.intp), rng=rng)
+        return _claims(counted, asked, np.zeros(n_tables, dtype=np.intp), rejected, rng=rng)
 
     return by_counted(trial, claimed)
 
@@ -199,14 +246,19 @@ class SharedTables:
 
 
 def _claims(
-    counted: Counted, asked: Sequence[Comparison], truth: IntArray, *, rng: np.random.Generator
+    counted: Counted,
+    asked: Sequence[Comparison],
+    truth: IntArray,
+    succeeds: Judge,
+    *,
+    rng: np.random.Generator,
 ) -> BoolArray:
-    """Return which of some trials claim an effect; `truth` is which holds in each."""
+    """Return which of some trials succeed; `truth` is which holds in each."""
     found = np.zeros(truth.size, dtype=bool)
     begin = 0
     for size in parts_of(truth.size, counted.n_draws):
         some = slice(begin, begin + size)
         numbers = counted.drawn(size, truth=truth[some], rng=rng)
-        found[some] = decided(counted, asked, numbers)[_REJECT] > 0
+        found[some] = succeeds(counted, asked, numbers)
         begin += size
     return found
