@@ -34,11 +34,10 @@ def is_controlled(trial: Trial) -> bool:
     That is a trial of arms and a control whose patients are independent given enrollment and
     allocation, at one look or several, compared by a log-rank test, weighted or not, a Cox
     test, Gray's or Fine and Gray's, or a difference of survival or incidence at a time or of
-    restricted means; by a difference of means
-    of a marker, or of shares where all tables are not enumerated, where each look has a number
-    of patients whose values are known; by a ratio of rates; or, of a hierarchy or ranks of states,
-    by comparing all pairs of patients. Of several hypotheses it is
-    enough that one is of such a kind.
+    restricted means; by a difference of means of a marker or of years in states, or of shares
+    where all tables are not enumerated, where each look has a number of patients whose values are
+    known; by a ratio of rates; or, of a hierarchy or ranks of states, by comparing all pairs of
+    patients. Of several hypotheses it is enough that one is of such a kind.
 
     Parameters
     ----------
