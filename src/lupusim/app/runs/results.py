@@ -8,7 +8,13 @@ from typing import Any
 
 from lupusim.common.frozen import dataclass
 from lupusim.report.numbers import grouped, rounded, share
-from lupusim.report.words.paths import path_in_words, step_in_words, steps_in_words, varied_in_words
+from lupusim.report.words.paths import (
+    last_steps,
+    path_in_words,
+    short_names,
+    steps_in_words,
+    varied_in_words,
+)
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean
 from lupusim.trial.durations import MONTHS_PER_YEAR
@@ -81,9 +87,11 @@ def names_in_words(points: Sequence[Point], content: Any) -> Iterator[str]:
         What its scenario file holds.
     """
     values = points[0].get("design_point", {}) if points else {}
-    for step, words in steps_in_words(values, partial(path_in_words, content=content)):
-        name = path_in_words(step) if step in values else step_in_words(step)
-        yield f"{name[:1].upper()}{name[1:]}: {words}."
+    told = dict(steps_in_words(values, partial(path_in_words, content=content)))
+    names = short_names(values)
+    for path, step in last_steps(values).items():
+        if step in told:
+            yield f"{names[path][:1].upper()}{names[path][1:]}: {told[step]}."
 
 
 def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[str]]]:

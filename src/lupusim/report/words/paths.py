@@ -30,6 +30,7 @@ _WORDS = {
 }
 _SILENT = {"arms", "when", "analysis", "effects", "looks", "outcomes"}  # what they hold says it
 _TIME = re.compile(r"\d\S* [a-z]+")
+_WHICH = re.compile(r", effect \d+")
 _WAY = re.compile(r"(.+?)\s*->\s*(.+)")
 
 
@@ -94,11 +95,22 @@ def varied_in_words(values: Mapping[str, object]) -> str:
     >>> varied_in_words({"arms.msc.effects.0.hazard_ratio": 1.5, "sample_size": 120})
     'hazard ratio = 1.5, patients in all = 120'
     """
-    steps = last_steps(values).items()
-    called = {
-        path: path_in_words(path) if path == step else step_in_words(step) for path, step in steps
-    }
+    called = short_names(values)
     return label({called[path]: value for path, value in values.items()})
+
+
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """Return what numbers are called in as few words as tell them apart.
+
+    Examples
+    --------
+    >>> list(short_names(["arms.a.effects.0.ratio", "arms.b.effects.0.ratio"]).values())
+    ['ratio, a', 'ratio, b']
+    """
+    steps = last_steps(paths)
+    names = {p: path_in_words(p) if p == s else step_in_words(s) for p, s in steps.items()}
+    without = {path: _WHICH.sub("", name) for path, name in names.items()}
+    return without if len(set(without.values())) == len(names) else names
 
 
 def _without(step: str, words: str) -> str:
