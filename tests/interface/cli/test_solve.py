@@ -89,6 +89,7 @@ def test_what_theory_says_stands_beside() -> None:
         (("--between", "low,high"), "two numbers as the file has one"),
         (("--between", "50,150"), "150"),
         (("--between", "60 %,40 %"), "the lower one first"),
+        (("--between", "0.4,0.9"), "may mean '40 %,90 %' or '0.4 %,0.9 %'"),
         (("--event", "cells"), "no hypothesis"),
     ],
 )

@@ -171,6 +171,12 @@ def _ends(between: str | None, asked: NumberInFile) -> tuple[float, float] | Non
             f"--between {between!r} must be two numbers as the file has one: "
             f"'{asked.stated.in_words('1')},{asked.stated.in_words('2')}'"
         ) from None
+    is_percent = asked.stated.unit.startswith("%")
+    if is_percent and "%" not in between and high <= 1 < asked.stated.value:
+        shares, percent = (f"{low * k:g} %,{high * k:g} %" for k in (100, 1))
+        raise click.BadParameter(
+            f"--between {between!r} may mean {shares!r} or {percent!r}: write one of them"
+        )
     number = asked.number((low, high))
     for end in (low, high):
         number.design(end)  # what is not possible is told now
