@@ -142,8 +142,8 @@ def can_be_drawn(trial: Trial, succeeds: Judge = rejected) -> None:
     by_counted(trial, drawn)
 
 
-def stated_power(trial: Trial) -> Mean:
-    """Return the power of a trial as a run states it: by all tables, or else by drawn ones.
+def stated_power(trial: Trial, n_replicates: int) -> Mean:
+    """Return the power of a trial as a run of so many states it: by all tables, or drawn ones.
 
     Where a run has patients alone, it is that of tables like those which are compared.
 
@@ -157,7 +157,7 @@ def stated_power(trial: Trial) -> Mean:
     except NoExactSolutionError:
         pass
     try:
-        return drawn_tables(trial).claims().shares[_REJECT]
+        return drawn_tables(trial).claims(beside=n_replicates).shares[_REJECT]
     except NoExactSolutionError:
         found = claims_by_table(trial, at_least=0, rng=stream(SEED, "tables of the stated truth"))
         error = float(found.std() / found.size**0.5)
