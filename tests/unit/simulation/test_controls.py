@@ -14,6 +14,13 @@ WIDTH = 0.5  # years; cells 0, (0, 0.5], (0.5, 1] and (1, 1.5]
 TABLE = Table(width=WIDTH, adds=np.arange(16.0).reshape(2, 2, 4) ** 2, mean=np.eye(2, 4) + 0.25)
 
 
+def seen(exits):
+    """Return what a sum asks of a block: when patients leave, and their arms."""
+    return SimpleNamespace(
+        exits=lambda _, **_words: exits, generated=SimpleNamespace(arm=exits.arm)
+    )
+
+
 def test_a_patient_adds_what_the_table_has_of_arm_event_and_cell():
     exits = Exits(
         time=np.array([[0.2, 0.7, 1.2, 0.3]]),
@@ -28,9 +35,7 @@ def test_a_patient_adds_what_the_table_has_of_arm_event_and_cell():
     adds, mean = TABLE.adds, TABLE.mean
     expected = adds[0, 1, 1] - mean[0, 3] + adds[1, 1, 2] - mean[1, 3] + adds[1, 0, 3] - mean[1, 3]
     expected += adds[0, 0, 0] - mean[0, 0]
-    np.testing.assert_allclose(
-        sums.sums(SimpleNamespace(exits=lambda _, **_words: exits)), [expected]
-    )
+    np.testing.assert_allclose(sums.sums(seen(exits)), [expected])
 
 
 def test_what_comes_after_the_cut_is_not_seen():
@@ -44,9 +49,7 @@ def test_what_comes_after_the_cut_is_not_seen():
         endpoint=0, cut=CutDate(date=0.8, first=2, mean=0.0, bounds=(0, 9)), table=TABLE
     )
     expected = (TABLE.adds[:, 0, 2] - TABLE.mean[:, 2]).sum()
-    np.testing.assert_allclose(
-        sums.sums(SimpleNamespace(exits=lambda _, **_words: exits)), [expected]
-    )
+    np.testing.assert_allclose(sums.sums(seen(exits)), [expected])
 
 
 def test_steps_are_smooth_on_their_scale():
