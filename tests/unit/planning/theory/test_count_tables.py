@@ -40,7 +40,7 @@ def test_the_law_within_a_span_is_that_part_of_the_whole():
 @pytest.mark.parametrize(("name", "better"), list(product(CONVEX, Better)))
 def test_where_tables_turn_to_reject_is_what_all_tables_say(name, better):
     test = TESTS[name]
-    for sizes, alpha in product([(1, 1), (7, 12), (30, 15), (24, 41)], (0.025, 0.2)):
+    for sizes, alpha in product([(0, 5), (5, 0), (1, 1), (7, 12), (24, 41)], (0.025, 0.2)):
         spans = ((0, sizes[0] + 1), (0, sizes[1] + 1))
         asked = (test, better, 1, alpha, sizes, spans)
         turns = turning_points(*asked)

@@ -213,6 +213,8 @@ def pooled_turn(control: IntArray, sizes: Sizes, *, alpha: float, above: bool) -
     from scipy.special import ndtri
 
     n0, n1 = sizes
+    if not (n0 and n1):  # nothing is compared; the search for a turn begins anywhere
+        return np.zeros(control.shape)
     n, rate = n0 + n1, control / n0
     spread = float(ndtri(alpha)) ** 2 * n / (n0 * n1)
     # (x / n1 - rate)^2 = spread p (1 - p), where p = (x + control) / n
