@@ -136,6 +136,12 @@ def crowd():
     return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
+def open_design(page, scenario):
+    """Open a design and wait until it was checked: what is typed before reaches nobody."""
+    page.goto(f"/design/new?scenario={scenario}")
+    page.locator("button:enabled", has_text="Run the trial").wait_for()
+
+
 def picture(page, name):
     if SHOTS:
         Path(SHOTS).mkdir(parents=True, exist_ok=True)
@@ -241,7 +247,7 @@ def test_a_field_that_is_not_understood_is_marked_and_no_power_stands_beside_it(
 
 def test_clicks_before_the_design_is_checked_are_one_run_of_what_stands_there(tab, folder):
     with tab() as page:
-        page.goto("/design/new?scenario=score_change")
+        open_design(page, "score_change")
         page.get_by_label("Patients in all").fill("30")
         page.get_by_role("button", name="Run the trial").dblclick()
         page.wait_for_url("**/run/score_change-1")
@@ -273,7 +279,7 @@ def test_a_run_is_found_again_compared_and_taken_away(tab, kept):
 def test_the_file_changes_the_form_and_two_tabs_are_two(tab):
     with tab() as one, tab() as other:
         for page in (one, other):
-            page.goto("/design/new?scenario=time_to_event")
+            open_design(page, "time_to_event")
             page.get_by_label("Hazard ratio").wait_for()
         one.get_by_label("Hazard ratio").fill("0.7")
         one.locator(".cm-line").filter(has_text="hazard_ratio: 0.7").wait_for()
@@ -293,7 +299,7 @@ def test_the_file_changes_the_form_and_two_tabs_are_two(tab):
 
 def test_a_title_follows_numbers_of_the_file_once_nobody_types_there(tab):
     with tab() as page:
-        page.goto("/design/new?scenario=two_rates")
+        open_design(page, "two_rates")
         page.get_by_label("Measured at").wait_for()
         title = page.locator(".cm-line").filter(has_text="title: ")
         page.locator(".cm-line").filter(has_text="kind: response").click()
@@ -310,7 +316,7 @@ def test_a_title_follows_numbers_of_the_file_once_nobody_types_there(tab):
 
 def test_a_run_is_cancelled_and_leaves_no_process(tab):
     with tab() as page:
-        page.goto("/design/new?scenario=event_rate")
+        open_design(page, "event_rate")
         page.get_by_label("How many simulated trials").click()
         page.get_by_role("option", name=re.compile("100 000")).click()
         page.get_by_role("button", name="Run the trial").click()
