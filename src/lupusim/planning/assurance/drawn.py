@@ -10,7 +10,7 @@ from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.assurance.benefit import benefits, claims_harm
-from lupusim.planning.assurance.exact import distinct_truths, patients_alike
+from lupusim.planning.assurance.exact import distinct_truths, of_designs
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
@@ -70,31 +70,29 @@ def table_draws(
     seed : int
         Of the draws and of their tables.
     """
-    found: list[TableDraws | None] = []
-    before: _Draws | None = None
-    for trial in trials:
-        try:
-            _check(trial)
-            if before is None or not patients_alike(before.trial, trial):
-                before = _Draws.of(trial, beliefs, n_draws, seed=seed)
-            found.append(before.claims(trial, beliefs, at_least=at_least, seed=seed))
-        except (NoExactSolutionError, ArithmeticError):
-            found.append(None)
-    return found
+
+    def drawn(trial: Trial) -> _Draws:
+        return _Draws.of(trial, beliefs, n_draws, seed=seed)
+
+    def known(trial: Trial, draws: _Draws) -> TableDraws:
+        return draws.claims(trial, beliefs, at_least=at_least, seed=seed)
+
+    return of_designs(trials, _checked, drawn, known)
 
 
 def is_drawn(trial: Trial) -> bool:
     """Return whether tables of a trial can be drawn, and tell which claims are of a benefit."""
     try:
-        _check(trial)
+        _checked(trial)
     except (NoExactSolutionError, ArithmeticError):
         return False
     return True
 
 
-def _check(trial: Trial) -> None:
-    """Refuse a trial of which no tables are drawn, before the chances of all draws are known."""
+def _checked(trial: Trial) -> Trial:
+    """Return a trial, or refuse it: before the chances of all draws are known."""
     can_be_drawn(trial, _succeeds(trial))
+    return trial
 
 
 def _succeeds(trial: Trial) -> Judge:
@@ -110,14 +108,13 @@ def _show_benefit(counted: Counted, asked: Sequence[Comparison], numbers: Number
 class _Draws:
     """The draws of a design, and what was worked out of them."""
 
-    trial: Trial
     distinct: Truths
     place: IntArray  # which truth each draw is
 
     @classmethod
     def of(cls, trial: Trial, beliefs: Beliefs, n_draws: int, *, seed: int) -> _Draws:
         truths, place = distinct_truths(trial, beliefs, n_draws, seed=seed)
-        return cls(trial=trial, distinct=Truths(trials=tuple(truths)), place=place)
+        return cls(distinct=Truths(trials=tuple(truths)), place=place)
 
     def claims(self, trial: Trial, beliefs: Beliefs, *, at_least: int, seed: int) -> TableDraws:
         """Return what tables of a design say whose patients are these."""

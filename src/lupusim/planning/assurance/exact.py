@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
+
+Asked = TypeVar("Asked")
+Draws = TypeVar("Draws")
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +59,45 @@ def exact_draws(
     seed : int
         Of the draws.
     """
-    found: list[ExactDraws | None] = []
-    before: _Drawn | None = None
+
+    def drawn(design: CountDesign) -> _Drawn:
+        return _Drawn.of(design, beliefs, n_draws, seed=seed)
+
+    def known(design: CountDesign, draws: _Drawn) -> ExactDraws:
+        # SPEED: tables are gone through once for the draws and the stated truth
+        stated, *powers = design.powers(np.stack([design.chances(), *draws.chances]))
+        return ExactDraws(stated=float(stated), powers=np.array(powers), truths=draws.truths)
+
+    return of_designs(trials, _design, drawn, known)
+
+
+def of_designs(
+    trials: Sequence[Trial],
+    asked: Callable[[Trial], Asked],
+    drawn: Callable[[Asked], Draws],
+    known: Callable[[Asked, Draws], Known],
+) -> list[Known | None]:
+    """Return what is known of each design; None where numbers of patients do not say it.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The designs.
+    asked : callable
+        Makes of a trial what is asked, or refuses it before much is worked out.
+    drawn : callable
+        Works out what all draws have in common, for all designs that differ in their size alone.
+    known : callable
+        Returns what is known of what is asked, from that.
+    """
+    found: list[Known | None] = []
+    before: tuple[Trial, Draws] | None = None
     for trial in trials:
         try:
-            design = _design(trial)
-            if before is None or not patients_alike(before.trial, trial):
-                before = _Drawn.of(design, beliefs, n_draws, seed=seed)
-            # SPEED: tables are gone through once for the draws and the stated truth
-            stated, *powers = design.powers(np.stack([design.chances(), *before.chances]))
-            known = np.array(powers)
-            found.append(ExactDraws(stated=float(stated), powers=known, truths=before.truths))
+            question = asked(trial)
+            if before is None or not _patients_alike(before[0], trial):
+                before = trial, drawn(question)
+            found.append(known(question, before[1]))
         except (NoExactSolutionError, ArithmeticError):
             found.append(None)
     return found
@@ -80,28 +113,16 @@ def is_exact(trial: Trial) -> bool:
 
 
 def _design(trial: Trial) -> CountDesign:
-    check_benefit(trial)
+    if claims_harm(trial):
+        raise NoExactSolutionError("the sums of a test with two sides count claims of harm")
     design = count_design(trial)
     if not design.is_enumerated:  # which is said before the chances of all draws are known
         design.powers(design.chances()[None])
     return design
 
 
-def check_benefit(trial: Trial) -> None:
-    """Refuse a trial whose claims may be of harm.
-
-    Raises
-    ------
-    NoExactSolutionError
-        If some may.
-    """
-    if claims_harm(trial):
-        raise NoExactSolutionError("the sums of a test with two sides count claims of harm")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Drawn:
-    trial: Trial
     truths: tuple[Trial, ...]
     chances: FloatArray
 
@@ -110,7 +131,7 @@ class _Drawn:
         """Return all truths of a design, and their chances; those alike are worked out once."""
         few, place = distinct_truths(design.trial, beliefs, n_draws, seed=seed)
         truths, chances = tuple(few[k] for k in place), design.chances_of(few)[place]
-        return cls(trial=design.trial, truths=truths, chances=chances)
+        return cls(truths=truths, chances=chances)
 
 
 def distinct_truths(
@@ -125,7 +146,7 @@ def distinct_truths(
     return [beliefs.truth(trial, 0, float(s)) for s in distinct], place
 
 
-def patients_alike(first: Trial, other: Trial) -> bool:
+def _patients_alike(first: Trial, other: Trial) -> bool:
     """Return whether all that decides the chance of a patient is the same."""
     names = ("arms", "population", "dropout", "primary", "visit_conduct", "intercurrent_events")
     more = ("follow_up", "stratify_by", "analysis")

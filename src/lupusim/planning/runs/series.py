@@ -39,10 +39,9 @@ class Series:
 
     fingerprint: str  # content hash of the trial
     trial: Trial  # what is simulated
-    controlled: bool = False
-    """Whether its blocks are simulated with control variates, if it has some."""
-    growth: int = 1
-    """How many times as large as for a short run the sample behind these is, if there is one."""
+    growth: int = 0
+    """How many times as large as for a short run the sample behind control variates is, if there
+    is one; 0 where blocks are simulated without control variates."""
     relabeled: bool = False
     """Whether its replicates share their patients, some at a time: those of alike arms may."""
     planned: int = 0
@@ -82,6 +81,11 @@ class Series:
     def pairs(self) -> tuple[Pair, ...]:
         """Which trials it compares; none where it is a trial that is simulated itself."""
         return ()
+
+    @property
+    def controlled(self) -> bool:
+        """Whether its blocks are simulated with control variates, if it has some."""
+        return self.growth > 0
 
     @property
     def is_complete(self) -> bool:
@@ -205,7 +209,6 @@ def _named(series: Series, *, growth: int, relabeled: bool) -> Series:
     return Series(
         fingerprint=" ".join(words),
         trial=series.trial,
-        controlled=growth > 0,
         growth=growth,
         relabeled=relabeled,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.sample_size.drawn import DrawnPowers
+from lupusim.planning.sample_size.drawn import FEW, DrawnPowers
 from lupusim.planning.sample_size.events import quantity_of
 from lupusim.planning.sample_size.exact import ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, only_decided
@@ -13,7 +13,6 @@ from lupusim.planning.sample_size.hunt import Hunt
 from lupusim.planning.sample_size.probit_line import PowerLine, needed_counts
 from lupusim.planning.sample_size.results import SampleSize
 
-_PEEK = 1_000  # tables of a size while the target is still being bracketed
 _CHECKED_PATIENTS = 150_000
 _FEWEST_CHECKS, _MOST_CHECKS = 250, 500
 """Replicates that check an answer: its power to 0.02, and when the trial ends."""
@@ -61,7 +60,7 @@ class _TableHunt(Hunt):
     def peek(self, size: int) -> int:
         """Return how many tables show roughly what the power is."""
         del size
-        return _PEEK
+        return FEW
 
     def answer(self, line: PowerLine) -> SampleSize:
         """Ask fresh tables of the answer and of the curve, and check it by a few replicates."""

@@ -12,7 +12,8 @@ from lupusim.planning.sample_size.probit_line import Batch
 from lupusim.planning.theory.drawn_tables import drawn_tables
 from lupusim.simulation.tally import Mean
 
-_FEW = 1_000  # tables that show roughly what the power is
+FEW = 1_000
+"""Tables that show roughly what the power is."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class DrawnPowers:
     quantity: str = "reject"  # which claim the power is of
     _seen: dict[int, Mean] = field(default_factory=dict)
 
-    def at(self, size: int, n_tables: int = _FEW) -> Mean:
+    def at(self, size: int, n_tables: int = FEW) -> Mean:
         """Return the power of a size from so many tables at least.
 
         Raises

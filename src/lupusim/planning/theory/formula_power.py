@@ -27,6 +27,11 @@ class FormulaPower:
         return self.n_drawn > 0
 
     @property
+    def is_by_counts(self) -> bool:
+        """Whether numbers of patients say it, so that simulation checks it."""
+        return self.is_exact or self.is_drawn
+
+    @property
     def mean(self) -> Mean:
         """The power with its error."""
         return Mean(value=self.value, mcse=self.mcse, n=self.n_drawn)

@@ -124,7 +124,7 @@ def known_power(trial: Trial, n_replicates: int | None = None) -> Mean | None:
     `n_replicates` as for :func:`formula_powers`.
     """
     found = formula_power(trial, n_replicates)
-    if found is None or not (found.is_exact or found.is_drawn):
+    if found is None or not found.is_by_counts:
         return None
     return found.mean
 

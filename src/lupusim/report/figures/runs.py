@@ -190,9 +190,7 @@ def power_figure(result: RunResult, *, target: float | None = None, title: str =
 def _mark_known(axes: Axes, at: FloatArray, points: Sequence[PointResult]) -> None:
     """Mark the power of each design that is known by its tables, which simulation checks."""
     known = [formula_power(point.trial, point.n_replicates) for point in points]
-    marked = [
-        (x, one) for x, one in zip(at, known, strict=True) if one and (one.is_exact or one.is_drawn)
-    ]
+    marked = [(x, one) for x, one in zip(at, known, strict=True) if one and one.is_by_counts]
     if marked:
         exact = all(one.is_exact for _, one in marked)
         label = "power, exact" if exact else "power, from drawn tables"

@@ -25,7 +25,7 @@ def exactly_known(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield the power that is exact, or from drawn tables; the simulated one checks it."""
     which = "power" if point.trial.family is None else "power for any hypothesis"
     for formula in formula_powers(point.trial, point.n_replicates):
-        if formula.is_exact or formula.is_drawn:
+        if formula.is_by_counts:
             yield f"{which}, {formula.method}", formula_share(formula)
 
 
@@ -46,7 +46,7 @@ def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what is known by closed forms that are not exact, where there are some."""
     doubt, formulas = _doubt(point), formula_powers(point.trial, point.n_replicates)
     for formula in formulas:
-        if not (formula.is_exact or formula.is_drawn):
+        if not formula.is_by_counts:
             yield f"power, {formula.method}", formula_share(formula) + doubt
     if point.trial.population.correlated and point.trial.analysis and not formulas:
         yield "power by a formula", "none where outcomes are correlated"

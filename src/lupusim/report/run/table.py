@@ -92,7 +92,7 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
         yield from (("power (drawn tables)", share(one.mean)) for one in formulas if one.is_drawn)
         yield "power", share(point.power)
-        others = (one for one in formulas if not (one.is_exact or one.is_drawn))
+        others = (one for one in formulas if not one.is_by_counts)
         yield from (("theory", f"{one.value:.4f}") for one in others)
     if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
