@@ -23,11 +23,12 @@ from lupusim.planning.controls.sampled.numbers import NumberLaw, number_law, sum
 from lupusim.planning.controls.sampled.pairs import PairLaw, pair_law, sums_of_pairs
 from lupusim.planning.controls.sampled.samples import Drawn, LawsOf, covariance
 from lupusim.planning.controls.shares import sums_of_shares
-from lupusim.planning.controls.sums import SCALE, frequencies, n_nodes, step_means
 from lupusim.planning.controls.times import sums_of_times
 from lupusim.planning.controls.together import is_together, together
 from lupusim.planning.controls.values import sums_of_values
 from lupusim.planning.theory.assumptions import without_failing
+from lupusim.planning.theory.expected_bounds import expected_bounds, expected_levels
+from lupusim.planning.theory.sums import SCALE, frequencies, n_nodes, step_means
 from lupusim.simulation.controls import Control, Score, Together
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Trial
@@ -120,7 +121,7 @@ def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> Iterator[tu
     """
     information = np.array([[one.information for one in sums]])
     shown = np.array([[one.estimate for one in sums]])
-    bounds = _bounds(trial, asked, information, shown)
+    bounds = expected_bounds(trial, asked, information, shown)
     for number, (one, at) in enumerate(zip(sums, bounds, strict=True)):
         middle = _middle(trial, asked, one, at)
         if middle.size == 0:  # nothing is decided at this look
@@ -138,7 +139,7 @@ def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> Iterator[tu
 
 def _steps_of(trial: Trial, asked: Comparison, one: LookSum) -> FloatArray:
     """Return where the steps of the only look are."""
-    middle = _middle(trial, asked, one, _levels(trial, asked))
+    middle = _middle(trial, asked, one, expected_levels(trial, asked))
     return np.asarray((middle[:, None] + np.array(_OFFSETS)).ravel())
 
 
@@ -153,31 +154,3 @@ def _in_units(bounds: FloatArray, one: LookSum) -> FloatArray:
     from scipy.special import ndtr, stdtrit
 
     return bounds if np.isinf(one.degrees) else np.asarray(stdtrit(one.degrees, ndtr(bounds)))
-
-
-def _bounds(
-    trial: Trial, asked: Comparison, information: FloatArray, estimate: FloatArray
-) -> list[FloatArray]:
-    """Return where each look decides, in favor of the experimental arm."""
-    if trial.stopping is None or not trial.interims:
-        return [_levels(trial, asked) for _ in range(information.shape[1])]
-    both = trial.stopping.bounds_at(information / information[0, -1], estimate)
-    found = [np.unique(pair[np.isfinite(pair)]) for pair in np.stack(both)[:, 0, :].T]
-    return _on_sides(found, asked.analysis.sided)
-
-
-def _levels(trial: Trial, asked: Comparison) -> FloatArray:
-    """Return where a look decides: of several hypotheses with all of alpha, or its part."""
-    from scipy.special import ndtri
-
-    analysis = asked.analysis
-    shares = {1, len(comparisons(trial))}
-    levels = [-float(ndtri(analysis.alpha / analysis.sided / share)) for share in sorted(shares)]
-    (found,) = _on_sides([np.array(levels)], analysis.sided)
-    return found
-
-
-def _on_sides(bounds: list[FloatArray], sided: int) -> list[FloatArray]:
-    if sided == 1:
-        return bounds
-    return [np.unique(np.concatenate([-one, one])) for one in bounds]

@@ -11,8 +11,8 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.event_law import EventLaw, event_law, is_of_study_time
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms, summed
-from lupusim.planning.controls.sums import ComplexArray
 from lupusim.planning.controls.times import cut_dates
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.controls import CountsToCut, CountTable, CutDate
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, Trial

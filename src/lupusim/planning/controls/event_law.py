@@ -14,10 +14,10 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.model.hazards.base import constant_rate
-from lupusim.planning.controls.sums import ComplexArray
 from lupusim.planning.theory.counts.alike import alike_arms
 from lupusim.planning.theory.counts.cells import cells_of, is_quadrature, people
 from lupusim.planning.theory.counts.chances import laws_of
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.trial import Arm, Trial
 from lupusim.trial.endpoints import EventsCounted
 

@@ -11,7 +11,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.sampled.samples import StepSlopes
-from lupusim.planning.controls.sums import ComplexArray
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.controls import CutDate, Sum
 from lupusim.simulation.generation.generation import Block, enroll

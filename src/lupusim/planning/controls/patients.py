@@ -9,7 +9,7 @@ import numpy as np
 from lupusim.analysis.survival.exit_sums import Table
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.controls.sums import ComplexArray
+from lupusim.planning.theory.sums import ComplexArray
 
 CELLS = 2048
 """Cells of study time; what is at stake between them is below 1e-6 of a standard deviation."""
@@ -94,7 +94,7 @@ def log_characteristic(law: PatientLaw, adds: Contributions, nodes: FloatArray) 
     adds : Contributions
         To the sum.
     nodes : (n_nodes,) array
-        From :func:`~lupusim.planning.controls.sums.frequencies`.
+        From :func:`~lupusim.planning.theory.sums.frequencies`.
 
     Returns
     -------

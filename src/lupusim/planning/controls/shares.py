@@ -10,10 +10,10 @@ import numpy as np
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.parts import Baseline, LookSum
-from lupusim.planning.controls.sums import ComplexArray
 from lupusim.planning.controls.values import ValueLaw, quadratic
 from lupusim.planning.theory.counts.cells import acting_factors, cells_of
 from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.control_classes import ClassedShares, Classes, Stages
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Trial

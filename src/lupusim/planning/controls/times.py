@@ -22,8 +22,8 @@ from lupusim.planning.controls.patients import (
     log_characteristic,
     variances,
 )
-from lupusim.planning.controls.sums import ComplexArray
 from lupusim.planning.theory.counts.cells import acting_factors
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.control_classes import Classes
 from lupusim.simulation.controls import CutDate, TimesToCut
 from lupusim.simulation.looks.look_statistics import Comparison

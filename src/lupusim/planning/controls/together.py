@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.planning.controls.parts import LookSum
-from lupusim.planning.controls.sums import NODES, SCALE, frequencies, n_nodes, step_means
+from lupusim.planning.theory.sums import NODES, SCALE, frequencies, n_nodes, step_means
 from lupusim.simulation.controls import Together
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Trial

@@ -12,9 +12,9 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.changes import change_law
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
-from lupusim.planning.controls.sums import ComplexArray
 from lupusim.planning.theory.counts.cells import cells_of
 from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.controls import Quadratic, TakenFromValue, Values
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, TestMethod, Trial

@@ -4,6 +4,7 @@ __all__ = [
     "assumptions",
     "by_tables",
     "drawn_tables",
+    "expected_bounds",
     "expected_events",
     "expected_times",
     "extremes",
@@ -12,5 +13,6 @@ __all__ = [
     "logrank_law",
     "power",
     "single_arm",
+    "sums",
     "survival",
 ]

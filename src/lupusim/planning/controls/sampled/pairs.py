@@ -12,7 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
 from lupusim.planning.controls.sampled.facts import times_until
 from lupusim.planning.controls.sampled.samples import Sample, SampledLaw, sampled_law, some_patients
-from lupusim.planning.controls.sums import ComplexArray, step_slopes
+from lupusim.planning.theory.sums import ComplexArray, step_slopes
 from lupusim.simulation.control_classes import Cells, CellSum
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, TestMethod, Trial

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lupusim.planning.controls.sums import MANY_NODES, frequencies, step_means
+from lupusim.planning.theory.sums import MANY_NODES, frequencies, step_means
 
 SCALE = 0.15
 
