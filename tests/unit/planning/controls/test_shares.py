@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controls_seen import assert_pays
 from lupusim.planning.controls.building import control_of
 from lupusim.planning.controls.kinds import why_counted
 from lupusim.planning.controls.shares import chances
 from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.moments import Moments
 from lupusim.trial import Dropout, Population
 from lupusim.trial.population.covariates import CovariateEffect
 from lupusim.trial.population.drift import Drift
-from tolerance import SEED, assert_within_mcse
+from tolerance import SEED
 from trials_adaptive import AT
 from trials_platform import drifting, platform_trial
 
@@ -67,11 +67,7 @@ def test_means_are_zero_in_a_block_and_shares_are_nearer(trial) -> None:
     control = control_of(trial)
     found, patients = followed({"": trial}, Block(seed=SEED, number=0, n_replicates=800))
     values, claims = control.values(patients.generated), found[""]["reject"]
-    assert_within_mcse(values.mean(axis=0), 0.0, mcse=values.std(axis=0) / np.sqrt(800))
-    share, mcse = Moments.of(claims, values, control.known_to).share()
-    plain = claims.std() / np.sqrt(800)
-    assert mcse < 0.8 * plain
-    assert_within_mcse(share, claims.mean(), mcse=plain)
+    assert_pays(control, values, claims, at_most=0.8)
 
 
 def test_a_choice_that_leaves_places_empty_is_counted() -> None:

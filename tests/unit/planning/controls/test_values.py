@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controls_seen import assert_pays
 from lupusim.planning.controls.building import control_of
 from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.controls.values import (
@@ -18,7 +19,6 @@ from lupusim.planning.controls.values import (
 )
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.moments import Moments
 from lupusim.trial import AtCalendarTime
 from tolerance import SEED, assert_within_mcse
 from trials_of_values import value_trial
@@ -95,11 +95,7 @@ def test_means_are_zero_in_a_block_and_shares_are_nearer(trial) -> None:
     control = control_of(trial)
     found, patients = followed({"": trial}, Block(seed=SEED, number=0, n_replicates=2000))
     values, claims = control.values(patients.generated), found[""]["reject"]
-    assert_within_mcse(values.mean(axis=0), 0.0, mcse=values.std(axis=0) / np.sqrt(2000))
-    share, mcse = Moments.of(claims, values, control.known_to).share()
-    plain = claims.std() / np.sqrt(2000)
-    assert mcse < 0.7 * plain
-    assert_within_mcse(share, claims.mean(), mcse=plain)
+    assert_pays(control, values, claims, at_most=0.7)
 
 
 def test_the_law_of_a_change_is_that_of_two_normal_scores() -> None:
