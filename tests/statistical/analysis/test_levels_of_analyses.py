@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lupusim import analysis
-from lupusim.analysis.power import exact_power
 from lupusim.analysis.proportions.fisher_exact import fisher_exact_of
 from lupusim.analysis.proportions.risk_difference import (
     risk_difference_of,
@@ -36,12 +36,19 @@ def tables(n, proportion, control_n, control_proportion):
     )
 
 
+def exact_power(test, n, proportion, control_n, control_proportion):
+    every = test(analysis.all_tables(n, control_n)) <= ALPHA
+    rows, columns = (
+        stats.binom.pmf(np.arange(size + 1), size, chance)
+        for size, chance in ((n, proportion), (control_n, control_proportion))
+    )
+    return rows @ every.reshape(n + 1, control_n + 1) @ columns
+
+
 @pytest.mark.parametrize("name", ["pooled z", "Fisher"])
 @pytest.mark.parametrize("design", DESIGNS)
 def test_simulated_power_is_the_exact_power(name, design):
-    n, proportion, control_n, control_proportion = design
-    every = TESTS[name](analysis.all_tables(n, control_n)) <= ALPHA
-    exact = exact_power(every.reshape(n + 1, control_n + 1), proportion, control_proportion)
+    exact = exact_power(TESTS[name], *design)
     simulated = (TESTS[name](tables(*design)) <= ALPHA).mean()
     assert_within_mcse(simulated, exact, mcse=np.sqrt(exact * (1 - exact) / N_REPLICATES))
 
@@ -49,17 +56,14 @@ def test_simulated_power_is_the_exact_power(name, design):
 @pytest.mark.slow
 @pytest.mark.parametrize("design", DESIGNS)
 def test_simulated_power_of_the_score_test_is_the_exact_power(design):
-    n, proportion, control_n, control_proportion = design
     test = TESTS["Miettinen and Nurminen"]
-    every = test(analysis.all_tables(n, control_n)) <= ALPHA
-    exact = exact_power(every.reshape(n + 1, control_n + 1), proportion, control_proportion)
+    exact = exact_power(test, *design)
     simulated = (test(tables(*design)) <= ALPHA).mean()
     assert_within_mcse(simulated, exact, mcse=np.sqrt(exact * (1 - exact) / N_REPLICATES))
 
 
 def test_the_exact_power_for_another_effect_is_told_apart():  # negative control
-    every = TESTS["pooled z"](analysis.all_tables(60, 60)) <= ALPHA
-    exact = exact_power(every.reshape(61, 61), 0.43, 0.25)
+    exact = exact_power(TESTS["pooled z"], 60, 0.43, 60, 0.25)
     simulated = (TESTS["pooled z"](tables(60, 0.45, 60, 0.25)) <= ALPHA).mean()
     with pytest.raises(AssertionError, match="standard errors apart"):
         assert_within_mcse(simulated, exact, mcse=np.sqrt(exact * (1 - exact) / N_REPLICATES))

@@ -22,15 +22,8 @@ from lupusim.analysis import (
     wilcoxon,
     win_statistics,
 )
-from lupusim.analysis.power import (
-    EventTimes,
-    binomial_row,
-    lachin_foulkes_patients,
-    patients_for_events,
-    schoenfeld_events,
-    schoenfeld_power,
-)
-from lupusim.analysis.single_arm.designs import binomial
+from lupusim.analysis.numerics.binomial import binomial, binomial_row
+from lupusim.analysis.power import EventTimes, lachin_foulkes_power, schoenfeld_power
 from lupusim.common.rng import stream
 from tolerance import SEED
 
@@ -235,17 +228,10 @@ def test_event_times_check_themselves(values, message):
 def test_closed_forms_refuse_what_has_no_effect():
     same = EventTimes(hazard=1.0, cutoff=2.0)
     with pytest.raises(ValueError, match="must differ"):
-        lachin_foulkes_patients(same, same)
+        lachin_foulkes_power(100, same, same)
     for ratio in (1.0, -0.5):
         with pytest.raises(ValueError, match="hazard_ratio"):
-            schoenfeld_events(ratio)
-        with pytest.raises(ValueError, match="hazard_ratio"):
             schoenfeld_power(ratio, 100)
-
-
-def test_patients_are_rounded_up():
-    arm = EventTimes(hazard=1.0, cutoff=2.0)
-    assert patients_for_events(10, arm, arm) == int(np.ceil(10 / arm.event_probability()))
 
 
 def test_a_certain_response_is_certain():

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import lgamma
-
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.binomial import log_factorials
 from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table, two_by_two
@@ -145,23 +143,6 @@ def _hypergeometric(margins: IntArray, width: int) -> tuple[FloatArray, IntArray
     )
     likelihood = np.exp(weight - weight.max(axis=1, keepdims=True))
     return likelihood / likelihood.sum(axis=1, keepdims=True), fewest[:, 0]
-
-
-_TABLE = 1024  # tables end at a multiple of it, so that few are worked out
-
-
-def log_factorials(largest: int) -> FloatArray:
-    """Return the logs of 0!, 1!, ..., `largest`!."""
-    # SPEED: sums over all tables ask for many sizes (benchmarks/planning.py)
-    return _log_factorials(-(-(largest + 1) // _TABLE) * _TABLE)[: largest + 1]
-
-
-@lru_cache(maxsize=8)
-def _log_factorials(size: int) -> FloatArray:
-    largest = size - 1
-    logs = np.array([lgamma(number + 1) for number in range(largest + 1)])
-    logs.setflags(write=False)
-    return logs
 
 
 TESTS.register("fisher_exact")(ExactTest(exact=fisher_exact_of))

@@ -10,10 +10,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.binomial import log_factorials
 from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.rehearsal import Once, rehearsal
 from lupusim.analysis.proportions.exact_tests import ExactTest
-from lupusim.analysis.proportions.fisher_exact import fisher_p_values, log_factorials
+from lupusim.analysis.proportions.fisher_exact import fisher_p_values
 from lupusim.analysis.proportions.risk_difference import risk_difference_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table, two_by_two
 from lupusim.analysis.results import ExactResult

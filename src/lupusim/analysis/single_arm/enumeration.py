@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import is_futile
-from lupusim.analysis.power import binomial_row
+from lupusim.analysis.numerics.binomial import binomial_row
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 

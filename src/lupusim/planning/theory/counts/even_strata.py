@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from lupusim.analysis.proportions.fisher_exact import log_factorials
+from lupusim.analysis.numerics.binomial import log_factorials
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.theory.counts.sizes import Sizes

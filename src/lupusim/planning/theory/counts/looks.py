@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.group_sequential.stopping import is_futile, reaches
-from lupusim.analysis.power import binomial_row
+from lupusim.analysis.numerics.binomial import binomial_row
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.errors import NoExactSolutionError

@@ -9,7 +9,7 @@ from itertools import accumulate, product
 
 import numpy as np
 
-from lupusim.analysis.power import binomial_rows
+from lupusim.analysis.numerics.binomial import binomial_rows
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from lupusim.analysis.power import binomial_row
+from lupusim.analysis.numerics.binomial import binomial_row
 from lupusim.common.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.trial import Trial

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lupusim.analysis.power import binomial_row
+from lupusim.analysis.numerics.binomial import binomial_row
 from lupusim.analysis.proportions.cochran_mantel_haenszel import given_responders
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass

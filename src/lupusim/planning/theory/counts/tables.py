@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.power import binomial_row, binomial_rows
+from lupusim.analysis.numerics.binomial import binomial_row, binomial_rows
 from lupusim.analysis.proportions.score_interval import intervals_left_out
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.common.arrays import FloatArray, IntArray
