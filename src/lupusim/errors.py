@@ -37,6 +37,12 @@ class Problem:
         return f"{where}: {self.fault}. {self.fix}"
 
 
+def fault_and_fix(error: ValueError) -> tuple[str, str]:
+    """Return what a message of two sentences says: what is wrong, and what to do about it."""
+    fault, _, fix = str(error).rstrip(".").partition(". ")
+    return fault, f"{fix or 'Change it'}."
+
+
 class InputError(LupusimError, ValueError):
     """A file is unusable; carries every problem found, not only the first."""
 

@@ -22,7 +22,7 @@ from lupusim.calibration.patients.histories import Stays
 from lupusim.calibration.patients.semi_markov_panels import panel_likelihood
 from lupusim.calibration.targets.studies import Study
 from lupusim.common.output import IfPresent, OutputError, try_file, write
-from lupusim.errors import EvidenceError, Problem
+from lupusim.errors import EvidenceError, Problem, fault_and_fix
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.content import changed
 from lupusim.scenario.files.calibration_block import calibration_block, load_free_model
@@ -153,8 +153,8 @@ def _patients(free_model: FreeModel, table: Evidence, time_unit: str) -> Patient
             return StayLikelihood(free_model, seen)
         return panel_likelihood(free_model, seen)
     except ValueError as wrong:
-        fault, _, fix = str(wrong).partition(". ")
-        raise EvidenceError(path, [Problem(key="", fault=fault, fix=f"{fix}.")]) from None
+        fault, fix = fault_and_fix(wrong)
+        raise EvidenceError(path, [Problem(key="", fault=fault, fix=fix)]) from None
 
 
 def write_fit(fit: Fit, path: Path, if_present: IfPresent = IfPresent.REFUSE) -> None:

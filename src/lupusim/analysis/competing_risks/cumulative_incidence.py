@@ -12,7 +12,7 @@ from lupusim.analysis.numerics.columns import arm_masks, flags, lead_shape, two_
 from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient, wald_result
-from lupusim.analysis.survival.kaplan_meier import CurvesTest
+from lupusim.analysis.survival.kaplan_meier import CurvesTest, checked_times
 from lupusim.analysis.survival.sorting import ARM, CENSORED, FLAGS, survival_columns, time_key
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
@@ -105,9 +105,7 @@ def cumulative_incidence(
     >>> curve.incidence.tolist()
     [0.25, 0.75]
     """
-    at = np.atleast_1d(np.asarray(times, dtype=float))
-    if at.ndim != 1 or not (np.isfinite(at) & (at >= 0)).all():
-        raise ValueError(f"times={times!r} must be finite numbers, 0 or above")
+    at = checked_times(times)
     columns = survival_columns(time, event, is_cause, included=included)
     sums = np.zeros((3, columns.n_replicates, at.size))
     for block, keys in columns.blocks():

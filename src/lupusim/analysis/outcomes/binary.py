@@ -36,11 +36,6 @@ class BinaryOutcome(Outcome):
         """Who is in the analysis."""
         return self.included
 
-    @property
-    def information(self) -> FloatArray:
-        """Patients in the analysis, shape (n_replicates,)."""
-        return np.asarray(np.count_nonzero(self.included, axis=1), dtype=float)
-
     def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
         """Return responders and patients of an arm, shape (n_replicates,) each."""
         members = self.included & (self.arm == arm)

@@ -40,11 +40,6 @@ class HierarchicalOutcome(Outcome):
         """Who is in the analysis."""
         return self.included
 
-    @property
-    def information(self) -> FloatArray:
-        """Patients in the analysis, shape (n_replicates,)."""
-        return np.asarray(np.count_nonzero(self.included, axis=1), dtype=float)
-
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return nothing: no plain function compares a hierarchy."""
         raise ValueError("a hierarchy of outcomes cannot be given to a plain function")

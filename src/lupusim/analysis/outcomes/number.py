@@ -43,11 +43,6 @@ class NumberOutcome(Outcome):
         """Who is in the analysis."""
         return self.included
 
-    @property
-    def information(self) -> FloatArray:
-        """Patients in the analysis, shape (n_replicates,)."""
-        return np.asarray(np.count_nonzero(self.included, axis=1), dtype=float)
-
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return values and arm."""
         return self.values, self.arm

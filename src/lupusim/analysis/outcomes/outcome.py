@@ -43,8 +43,8 @@ class Outcome(Protocol):
 
     @property
     def information(self) -> FloatArray:
-        """Patients or events in the analysis, shape (n_replicates,)."""
-        ...
+        """Patients in the analysis, or events where they are what tells; (n_replicates,)."""
+        return np.asarray(np.count_nonzero(self.analyzed, axis=1), dtype=float)
 
     @property
     def as_times(self) -> SurvivalOutcome | None:

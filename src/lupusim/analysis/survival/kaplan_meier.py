@@ -107,7 +107,7 @@ def kaplan_meier(
     >>> curve.survival.tolist(), curve.at_risk.tolist()
     ([0.75, 0.375], [2.0, 1.0])
     """
-    at = _own_steps(time, event, included) if times is None else _checked_moments(times)
+    at = _own_steps(time, event, included) if times is None else checked_times(times)
     nobody_treated = np.zeros(np.shape(time)[-1:], dtype=bool)
     columns = survival_columns(time, event, nobody_treated, included=included)
     sums = np.zeros((3, columns.n_replicates, at.size))
@@ -218,7 +218,8 @@ def _difference(
     )
 
 
-def _checked_moments(times: ArrayLike) -> FloatArray:
+def checked_times(times: ArrayLike) -> FloatArray:
+    """Return the times of a curve, (n_times,); raises ValueError unless they can be followed."""
     at = np.atleast_1d(np.asarray(times, dtype=float))
     if at.ndim != 1 or not (np.isfinite(at) & (at >= 0)).all():
         raise ValueError(f"times={times!r} must be finite numbers, 0 or above")

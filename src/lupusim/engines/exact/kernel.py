@@ -30,6 +30,14 @@ class Panels:
     first: IntArray  # the first panel of each cell
 
 
+def with_middles(edges: FloatArray) -> FloatArray:
+    """Return edges with the middle between every two, (2 * n_edges - 1,)."""
+    nodes = np.empty(2 * edges.size - 1)
+    nodes[::2] = edges
+    nodes[1::2] = 0.5 * (edges[1:] + edges[:-1])
+    return nodes
+
+
 @lru_cache(maxsize=64)
 def panels(n_cells: int, kinks: tuple[float, ...]) -> Panels:
     """Return the panels of a grid whose kernels jump at `kinks`, both counted in cells."""
@@ -40,9 +48,7 @@ def panels(n_cells: int, kinks: tuple[float, ...]) -> Panels:
     near = np.rint(inner)
     parts.append(np.where(np.abs(inner - near) < 1e-9, near, inner) if inner else np.array([]))
     edges = np.unique(np.concatenate(parts))
-    nodes = np.empty(2 * edges.size - 1)
-    nodes[::2] = edges
-    nodes[1::2] = 0.5 * (edges[1:] + edges[:-1])
+    nodes = with_middles(edges)
     cells = np.floor(nodes[1::2])
     return Panels(
         nodes=nodes,

@@ -8,7 +8,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.engines.exact.kernel import shares
+from lupusim.engines.exact.kernel import shares, with_middles
 from lupusim.engines.exact.law import Arc, Law
 
 _NEAR = 6  # stays that began this few cells ago get finer panels: their hazard may be infinite
@@ -17,15 +17,8 @@ _PANEL_GRADING = 4
 _DEEP = 800.0
 
 
-def _with_middles(edges: FloatArray) -> FloatArray:
-    nodes = np.empty(2 * edges.size - 1)
-    nodes[::2] = edges
-    nodes[1::2] = 0.5 * (edges[1:] + edges[:-1])
-    return nodes
-
-
-_COARSE = _with_middles(np.array([0.0, 1.0]))
-_FINE = _with_middles(np.linspace(0, 1, _PANELS + 1) ** _PANEL_GRADING)
+_COARSE = with_middles(np.array([0.0, 1.0]))
+_FINE = with_middles(np.linspace(0, 1, _PANELS + 1) ** _PANEL_GRADING)
 
 
 def grown(arc: Arc, entered: FloatArray, begin: FloatArray, end: float) -> FloatArray:
@@ -310,7 +303,7 @@ class March:
         fine = edges[near + 1 :, None] - np.diff(edges[near:])[:, None] * _FINE[None, -3::-2]
         panels = np.concatenate([edges[: near + 1], fine.ravel()])
         cells = np.concatenate([np.arange(near), np.repeat(np.arange(near, last), _PANELS)])
-        nodes = _with_middles(panels)
+        nodes = with_middles(panels)
         survival = self._survival(state, nodes, nodes, float(edges[-1]))
         position = (nodes[:-1].reshape(-1, 2) - edges[cells, None]) / np.diff(edges)[cells, None]
         place = np.column_stack([position, (panels[1:] - edges[cells]) / np.diff(edges)[cells]])

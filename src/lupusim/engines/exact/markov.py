@@ -6,6 +6,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
+from lupusim.engines.exact.kernel import with_middles
 from lupusim.engines.exact.law import Arc, Law
 
 _GRADING = 3  # cells shrink towards study time 0, where a hazard may be infinite
@@ -120,9 +121,7 @@ class MarkovGrid:
 
         Beyond a limit hazards out of one state shrink together: nobody stays there anyway.
         """
-        halves = np.empty(2 * edges.size - 1)
-        halves[::2] = edges
-        halves[1::2] = 0.5 * (edges[1:] + edges[:-1])
+        halves = with_middles(edges)
         growth = np.array([_growth(arc, halves) for arc in self.law.arcs])
         total = np.zeros((self.law.n_states, halves.size - 1))
         begins = [arc.begin for arc in self.law.arcs]

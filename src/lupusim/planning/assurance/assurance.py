@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws
+from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws, draws_by_block
 from lupusim.planning.assurance.benefit import benefits
 from lupusim.planning.assurance.drawn import TableDraws, is_drawn, table_draws
 from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
@@ -35,7 +35,6 @@ from lupusim.trial.scenario import DesignPoint, Scenario
 
 Settled = ExactDraws | TableDraws
 """What numbers of patients say of the draws of a design, without patients."""
-_DRAWS_PER_BLOCK = 50
 _DRAW = "draw "
 
 
@@ -198,10 +197,10 @@ class _Plan:
         """Return the work on one design: under the stated truth; and 50 draws at a time."""
         simulator = Simulator(seed=derived_seed(self.seed, "stated truth"))
         found = []
-        for number, begin in enumerate(range(0, self.n_draws, _DRAWS_PER_BLOCK)):
-            numbers = range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
+        for number, numbers in enumerate(draws_by_block(self.n_draws)):
             score = OverDraws(
                 beliefs=self.beliefs.only(numbers),
+                numbers=numbers,
                 per_draw=self.nesting.per_draw,
                 worthwhile=self.nesting.worthwhile,
                 n_draws=self.n_draws,
@@ -295,21 +294,17 @@ def _numbers(tallies: Sequence[Tally]) -> IntArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverDraws:
-    """Simulates 50 draws of the truth as a block, and keeps each by itself."""
+    """Simulates some draws of the truth as a block, and keeps each by itself."""
 
     beliefs: Beliefs  # what is drawn
+    numbers: range  # which draws
     per_draw: int  # replicates of each draw
     worthwhile: Worthwhile | None  # asks every draw whether its true effect is worth having
     n_draws: int  # draws of all blocks together
 
-    def draws(self, number: int) -> range:
-        """Return the numbers of the draws in a block."""
-        begin = number * _DRAWS_PER_BLOCK
-        return range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
-
     def __call__(self, trial: Trial, block: Block) -> Tally:
         """Return for each draw its replicates, those that show a benefit, and its worth."""
-        numbers = self.draws(block.number)
+        numbers = self.numbers
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
         strengths = strengths[numbers.start : numbers.stop]
         found = np.zeros((2, len(numbers)))

@@ -25,6 +25,7 @@ from lupusim.trial import Trial
 
 Gain = Callable[[Trial], float]
 """What a trial's experimental treatment is truly worth to a patient, above 0 if it helps."""
+_DRAWS_PER_BLOCK = 50
 
 
 class TrialDraws(Protocol):
@@ -114,6 +115,12 @@ class FurtherRatio:
                 )
         treated = (replace(arm, effects=(*arm.effects, effect)) for arm in others)
         return replace(base, arms=(control, *treated))
+
+
+def draws_by_block(n_draws: int) -> list[range]:
+    """Return the numbers of the draws of each block, 50 of each but the last."""
+    begins = range(0, n_draws, _DRAWS_PER_BLOCK)
+    return [range(begin, min(begin + _DRAWS_PER_BLOCK, n_draws)) for begin in begins]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.assurance.beliefs import Beliefs, Gain
+from lupusim.planning.assurance.beliefs import Beliefs, Gain, draws_by_block
 from lupusim.planning.assurance.benefit import benefits
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import simulate_replicates, tested
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _DEGREE = 5
 _FEWEST_DRAWS = 50
-_DRAWS_PER_BLOCK = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,20 +103,19 @@ def information_value(
         tested(trial)
     if n_draws < _FEWEST_DRAWS:
         raise ValueError(f"n_draws={n_draws!r} must be at least {_FEWEST_DRAWS}")
-    parts = [
-        range(begin, min(begin + _DRAWS_PER_BLOCK, n_draws))
-        for begin in range(0, n_draws, _DRAWS_PER_BLOCK)
-    ]
     lines = [
         [
             Job(
                 trial=trial,
                 blocks=(Block(seed=seed, number=number, n_replicates=len(numbers)),),
                 score=OneTrialEach(
-                    beliefs=beliefs.only(numbers), gain=decision.gain, n_draws=n_draws
+                    beliefs=beliefs.only(numbers),
+                    numbers=numbers,
+                    gain=decision.gain,
+                    n_draws=n_draws,
                 ),
             )
-            for number, numbers in enumerate(parts)
+            for number, numbers in enumerate(draws_by_block(n_draws))
         ]
         for trial in trials
     ]
@@ -154,22 +152,18 @@ def _table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneTrialEach:
-    """Holds one trial for each of 50 draws of the truth, and keeps each by itself."""
+    """Holds one trial for each of some draws of the truth, and keeps each by itself."""
 
     beliefs: Beliefs  # what is drawn
+    numbers: range  # which draws
     gain: Gain  # true gain under a truth
     n_draws: int  # draws of all blocks together
-
-    def draws(self, number: int) -> range:
-        """Return the numbers of the draws in a block."""
-        begin = number * _DRAWS_PER_BLOCK
-        return range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
 
     def __call__(self, trial: Trial, block: Block) -> Tally:
         """Return for each draw whether its trial shows a benefit, its estimate and its gain."""
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
         found = {}
-        for number in self.draws(block.number):
+        for number in self.numbers:
             truth = self.beliefs.truth(trial, number, float(strengths[number]))
             one = Block(seed=block.seed, number=number, n_replicates=1)
             shown = simulate_replicates(truth, one)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lupusim.common.frozen import dataclass
 from lupusim.scenario.document.section import Choice, Duration, Integer, Number, Section
-from lupusim.scenario.sections.by_field import read_fields
+from lupusim.scenario.sections.by_field import build_by_fields
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
@@ -117,7 +117,7 @@ def _when(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
     given = given or [name for name in TIMINGS if when.has(name)]  # what no reader knows
     if len(given) == 1:
         read = readers.get(given[0])
-        cutoff = read() if read else _by_field(when, TIMINGS[given[0]])
+        cutoff = read() if read else build_by_fields(when, TIMINGS[given[0]])
         when.finish()
         return cutoff if cutoff is not None and when.place.is_sound else _end(question)
     when.finish()
@@ -125,12 +125,6 @@ def _when(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
         fix = f"Give one of {', '.join(dict.fromkeys([*_WAYS, *TIMINGS]))}."
         when.place.report(f"{len(given)} ways are given to time the look", fix)
     return _end(question)
-
-
-def _by_field(when: Section, kind: type[Cutoff]) -> Cutoff | None:
-    """Return a clock without a reader of its own: its fields are the keys."""
-    values = read_fields(when, kind)
-    return when.build(lambda: kind(**values))
 
 
 def _events(when: Section, question: Question) -> Cutoff:

@@ -76,7 +76,7 @@ def _read_exact_binomial(section: Section, around: Around) -> Particular:
     del around
     null_rate = section.read("null_rate", _RATE)
     alpha, sided = _level(section)
-    test = _made(section, lambda: ExactBinomialTest(null_rate=null_rate))
+    test = section.build_unfinished(lambda: ExactBinomialTest(null_rate=null_rate))
     return Particular(test=test, alpha=alpha, sided=sided)
 
 
@@ -169,7 +169,7 @@ def _found_design(section: Section, null_rate: float, alternative_rate: float) -
         designs = _simon(null_rate, alternative_rate, alpha, power)
         return SimonTest.of(getattr(designs, criterion), null_rate, alternative_rate)
 
-    return Particular(test=_made(section, make), alpha=alpha)
+    return Particular(test=section.build_unfinished(make), alpha=alpha)
 
 
 @lru_cache(maxsize=64)
@@ -189,18 +189,6 @@ def _simon(null_rate: float, alternative_rate: float, alpha: float, power: float
         raise ValueError(fault) from error
 
 
-def _made(section: Section, make: Callable[[], T]) -> T | None:
-    """Make an object of a section that is not read to its end yet, if all is sound so far."""
-    if not section.place.is_sound:
-        return None
-    try:
-        return make()
-    except ValueError as error:
-        fault, _, fix = str(error).rstrip(".").partition(". ")
-        section.place.report(fault, f"{fix or 'Change it'}.")
-        return None
-
-
 def _threshold(section: Section) -> float:
     """Return the threshold of a posterior probability, which takes the level's place."""
     section.refuse("alpha", "the threshold takes its place", "Remove it.")
@@ -212,8 +200,7 @@ def _read_posterior_probability(section: Section, around: Around) -> Particular:
     del around
     threshold, null_rate = _threshold(section), section.read("null_rate", _RATE)
     prior = _borrowed(section, _beta(section, "prior"))
-    test = _made(
-        section,
+    test = section.build_unfinished(
         lambda: PosteriorProbabilityTest(null_rate=null_rate, threshold=threshold, prior=prior),
     )
     return _at_threshold(test, threshold)
@@ -225,8 +212,7 @@ def _read_posterior_difference(section: Section, around: Around) -> Particular:
     margin = section.read("margin", Number(above=-1, below=1), 0.0)
     prior = _beta(section, "prior")
     control_prior = _borrowed(section, prior)
-    test = _made(
-        section,
+    test = section.build_unfinished(
         lambda: PosteriorDifferenceTest(
             threshold=threshold, margin=margin, prior=prior, control_prior=control_prior
         ),
@@ -241,8 +227,8 @@ def _read_posterior_rank(section: Section, around: Around) -> Particular:
     if not around.primary.ranks and section.place.child("test").is_right:
         fault = "'posterior_rank' compares ranks of states, and the primary endpoint has none"
         section.place.child("test").report(fault, "Use it with an ordinal_state.")
-    test = _made(
-        section, lambda: PosteriorRankTest(threshold=threshold, n_ranks=len(ranking), prior=prior)
+    test = section.build_unfinished(
+        lambda: PosteriorRankTest(threshold=threshold, n_ranks=len(ranking), prior=prior)
     )
     return _at_threshold(test, threshold)
 

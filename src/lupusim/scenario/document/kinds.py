@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar
 
 from lupusim.common.frozen import dataclass
 from lupusim.common.spelling import nearest
+from lupusim.errors import fault_and_fix
 from lupusim.scenario.document.amounts import mend_number, mend_whole, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match
 from lupusim.scenario.document.durations import in_years, parse_duration
@@ -212,8 +213,8 @@ class Duration(Kind[float]):
         try:
             years = parse_duration(in_years(value) if self.or_years else value)
         except ValueError as error:
-            fault, _, fix = str(error).rstrip(".").partition(". ")
-            place.report(fault, _instead(value, place, f"{fix}."))
+            fault, fix = fault_and_fix(error)
+            place.report(fault, _instead(value, place, fix))
             return math.nan
         if years <= self.above:
             place.report(f"{value!r} is too short", "Give more than 0, such as '4 weeks'.")
@@ -236,8 +237,7 @@ class Rate(Kind[float]):
         try:
             return parse_rate(value)
         except ValueError as error:
-            fault, _, fix = str(error).rstrip(".").partition(". ")
-            place.report(fault, f"{fix}.")
+            place.report(*fault_and_fix(error))
         return math.nan
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from lupusim.common.frozen import dataclass
 from lupusim.common.spelling import near, nearest
+from lupusim.errors import fault_and_fix
 from lupusim.scenario.document.content import is_list, is_mapping, is_text
 from lupusim.scenario.document.kinds import (
     ByEdge,
@@ -178,13 +179,16 @@ class Section:
     def build(self, make: Callable[[], T]) -> T | None:
         """Finish, and make an object if all is sound; what it refuses is a problem here."""
         self.finish()
+        return self.build_unfinished(make)
+
+    def build_unfinished(self, make: Callable[[], T]) -> T | None:
+        """Do so for a section that is not read to its end yet."""
         if not self.place.is_sound:
             return None
         try:
             return make()
         except ValueError as error:
-            fault, _, fix = str(error).rstrip(".").partition(". ")
-            self.place.report(fault, f"{fix or 'Change it'}.")
+            self.place.report(*fault_and_fix(error))
             return None
 
     def raise_problems(self) -> None:

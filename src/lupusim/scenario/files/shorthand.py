@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from lupusim.errors import fault_and_fix
 from lupusim.scenario.document.amounts import parse_rate, parse_ratio
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested
 from lupusim.scenario.document.yaml_reader import Document
@@ -29,8 +30,7 @@ def spelled_out(document: Document) -> Document:
             try:
                 spell(content)
             except ValueError as error:
-                fault, _, fix = str(error).partition(". ")
-                problems.append(document.problem(key, fault, f"{fix}."))
+                problems.append(document.problem(key, *fault_and_fix(error)))
                 content.pop(key)
     return replace(document, content=content, problems=tuple(problems))
 

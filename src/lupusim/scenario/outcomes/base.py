@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from lupusim.common.frozen import dataclass
 from lupusim.common.spelling import nearest
+from lupusim.errors import fault_and_fix
 from lupusim.model import Effect, MultiStateModel
 from lupusim.scenario.document.content import at, is_mapping
 from lupusim.scenario.document.section import Place, Section, Text
@@ -134,8 +135,7 @@ def parsed(value: object, place: Place, parse: Callable[[object], T], stand_in: 
     try:
         return parse(value)
     except ValueError as error:
-        fault, _, fix = str(error).rstrip(".").partition(". ")
-        place.report(fault, f"{fix or 'Change it'}.")
+        place.report(*fault_and_fix(error))
         return stand_in
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import MISSING, Field, fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lupusim.common.ranges import Range
 from lupusim.scenario.document.section import (
@@ -21,6 +21,7 @@ from lupusim.scenario.document.section import (
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+T = TypeVar("T")
 _KINDS: dict[str, Kind[Any]] = {"bool": Flag(), "str": Text()}
 
 
@@ -47,6 +48,12 @@ def read_fields(section: Section, kind: type, *, known: Container[str] = ()) -> 
         for field in fields(cast("type[DataclassInstance]", kind))
         if field.name not in known
     }
+
+
+def build_by_fields(section: Section, kind: type[T]) -> T | None:
+    """Return an object whose fields are the keys of a section; None after reporting why not."""
+    values = read_fields(section, kind)
+    return section.build(lambda: kind(**values))
 
 
 def declared(kind: type, name: str) -> Kind[Any]:

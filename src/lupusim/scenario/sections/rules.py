@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lupusim.scenario.document.section import Choice, ListOf, Number, Section
-from lupusim.scenario.sections.by_field import read_fields
+from lupusim.scenario.sections.by_field import build_by_fields, read_fields
 from lupusim.scenario.sections.two_stage import read_enrichment, read_gate, read_selection
 from lupusim.simulation.adaptation import (
     Against,
@@ -29,13 +29,7 @@ def read_rule(section: Section, endpoints: Sequence[Endpoint]) -> Adaptation | N
     if not section.place.is_right or not section.place.child("kind").is_right:
         return None
     read = readers.get(kind)
-    return read(section) if read else _by_field(section, ADAPTATIONS[kind])
-
-
-def _by_field(section: Section, kind: type[Adaptation]) -> Adaptation | None:
-    """Return a rule without a reader of its own: its fields are the keys."""
-    values = read_fields(section, kind)
-    return section.build(lambda: kind(**values))
+    return read(section) if read else build_by_fields(section, ADAPTATIONS[kind])
 
 
 def _bayesian(section: Section) -> Adaptation | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -21,25 +21,36 @@ class _OfConditions(LookTiming, Protocol):
 
     __slots__ = ()
 
-    @property
-    def _parts(self) -> tuple[LookTiming, ...]: ...
+    conditions: tuple[LookTiming, ...]
 
     def parts(self) -> Iterator[LookTiming]:
         """Yield itself and its conditions, and what they are made of."""
         yield self
-        for condition in self._parts:
+        for condition in self.conditions:
             yield from condition.parts()
 
+    def needs_first_only(self) -> bool:
+        """Return whether no condition depends on patients who come later."""
+        return all(condition.needs_first_only() for condition in self.conditions)
+
+    def scaled(self, factor: float) -> Self:
+        """Return the timing of scaled conditions."""
+        timing: Any = self
+        made: Self = replace(
+            timing, conditions=tuple(one.scaled(factor) for one in self.conditions)
+        )
+        return made
+
     def _never(self, n_patients: int, ratio: tuple[int, ...], *, enough: int) -> str | None:
-        reasons = [condition.never(n_patients, ratio) for condition in self._parts]
+        reasons = [condition.never(n_patients, ratio) for condition in self.conditions]
         certain = [reason for reason in reasons if reason is not None]
         return certain[0] if certain and len(certain) >= enough else None
 
     def _times_of(self, entries: Entries) -> list[FloatArray]:
-        return [condition.calendar_time(entries) for condition in self._parts]
+        return [condition.calendar_time(entries) for condition in self.conditions]
 
     def _expected(self, expected: Expectations) -> list[float]:
-        return [condition.expected_time(expected) for condition in self._parts]
+        return [condition.expected_time(expected) for condition in self.conditions]
 
 
 @TIMINGS.register("all")
@@ -57,10 +68,6 @@ class WhenAll(_OfConditions):
     """
 
     conditions: tuple[LookTiming, ...]
-
-    @property
-    def _parts(self) -> tuple[LookTiming, ...]:
-        return self.conditions
 
     def calendar_time(self, entries: Entries) -> FloatArray:
         """Return the latest of the conditions' times."""
@@ -85,17 +92,9 @@ class WhenAll(_OfConditions):
         for condition in self.conditions:
             yield from condition.necessary()
 
-    def needs_first_only(self) -> bool:
-        """Return whether no condition depends on patients who come later."""
-        return all(condition.needs_first_only() for condition in self.conditions)
-
     def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
         """Return why one of the conditions is never met."""
         return self._never(n_patients, ratio, enough=1)
-
-    def scaled(self, factor: float) -> Self:
-        """Return the timing of scaled conditions."""
-        return replace(self, conditions=tuple(one.scaled(factor) for one in self.conditions))
 
     def expected_time(self, expected: Expectations) -> float:
         """Return the latest of the conditions' times."""
@@ -118,10 +117,6 @@ class WhenAny(_OfConditions):
 
     conditions: tuple[LookTiming, ...]
 
-    @property
-    def _parts(self) -> tuple[LookTiming, ...]:
-        return self.conditions
-
     def calendar_time(self, entries: Entries) -> FloatArray:
         """Return the earliest of the conditions' times."""
         return np.asarray(np.min(self._times_of(entries), axis=0))
@@ -140,17 +135,9 @@ class WhenAny(_OfConditions):
         """Return what it waits for, one or the other."""
         return " or ".join(condition.words(trial) for condition in self.conditions)
 
-    def needs_first_only(self) -> bool:
-        """Return whether no condition depends on patients who come later."""
-        return all(condition.needs_first_only() for condition in self.conditions)
-
     def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
         """Return why none of the conditions is ever met."""
         return self._never(n_patients, ratio, enough=len(self.conditions))
-
-    def scaled(self, factor: float) -> Self:
-        """Return the timing of scaled conditions."""
-        return replace(self, conditions=tuple(one.scaled(factor) for one in self.conditions))
 
     def expected_time(self, expected: Expectations) -> float:
         """Return the earliest of the conditions' times."""
