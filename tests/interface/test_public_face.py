@@ -207,10 +207,10 @@ def packages():
 
 
 @pytest.mark.parametrize("name", list(packages()))
-def test_every_package_says_what_it_offers(name):
+def test_every_package_has_what_it_says_that_it_offers(name):
     package = import_module(name)
-    for one in package.__all__:
-        assert hasattr(package, one) or import_module(f"{name}.{one}")
+    for one in getattr(package, "__all__", ()):
+        assert hasattr(package, one)
 
 
 def test_the_page_of_python_is_what_the_packages_offer():

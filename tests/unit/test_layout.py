@@ -94,6 +94,13 @@ def test_a_package_says_in_a_sentence_what_it_is(folder):
     assert said.splitlines()[0].endswith(".")
 
 
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_what_a_package_names_as_its_parts_is_there(folder):
+    text = (folder / "__init__.py").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<!`)`([a-z_]+)`(?!`)", ast.get_docstring(ast.parse(text))))
+    assert named <= {path.name.removesuffix(".py") for path in folder.iterdir()} | {"__init__.pyi"}
+
+
 @pytest.mark.parametrize("kind", REGISTRIES)
 def test_nobody_asks_of_which_kind_a_registered_thing_is_but_its_own_package(kind):
     """What others must know of it is a method or a declared field."""

@@ -3,5 +3,3 @@
 It is a front to the same files and commands: whatever a page shows, a command reproduces. The
 web framework is imported here and nowhere else.
 """
-
-__all__ = ["designs", "drawing", "folder", "guard", "pages", "runs", "server", "site"]

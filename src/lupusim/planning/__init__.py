@@ -1,11 +1,7 @@
-"""The planner's questions: power, sample size, assurance, sensitivity, thresholds."""
+"""The planner's questions: power, sample size, assurance, sensitivity, thresholds.
 
-__all__ = [
-    "assurance",
-    "execution",
-    "runs",
-    "sample_size",
-    "sensitivity",
-    "theory",
-    "thresholds",
-]
+`runs` simulates the designs of a scenario. `sample_size`, `solving`, `thresholds`, `assurance` and
+`sensitivity` answer a question each. All stand on `theory`, which knows powers without simulation;
+on `controls`, which takes known chance out of simulated shares; and on `execution`, which
+spreads blocks of trials over processes and keeps them.
+"""

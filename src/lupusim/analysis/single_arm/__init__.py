@@ -1,7 +1,1 @@
 """Trials of one arm: exact tests, Simon's designs, one-sample log-rank."""
-
-__all__ = [
-    "designs",
-    "enumeration",
-    "tests",
-]

@@ -1,3 +1,1 @@
 """A design as it is typed: its file, its form, its problems, its words."""
-
-__all__ = ["checking", "counts", "drafts", "fields"]

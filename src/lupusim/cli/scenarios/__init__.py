@@ -1,3 +1,1 @@
 """Commands on scenario files: a new one, and what one says in words."""
-
-__all__ = ["new", "show"]

@@ -92,7 +92,7 @@ def _scenario_checked(name: str) -> str:
 
 def _power(loaded: Scenario) -> str:
     """Return in one line how power will be known, asking no more of a trial than it takes."""
-    from lupusim.trial.checks.direction import EXACT, is_plainly_of_tables
+    from lupusim.trial.checks.at_a_glance import EXACT, is_plainly_of_tables
 
     trials = [point.trial for point in loaded.points]
     if all(map(is_plainly_of_tables, trials)):
@@ -104,7 +104,7 @@ def _power(loaded: Scenario) -> str:
 
 def _wrong_way(loaded: Scenario) -> list[str]:
     """Return the warnings of arms that fare worse, from a few trials where it isn't plain."""
-    from lupusim.trial.checks.direction import is_plainly_right
+    from lupusim.trial.checks.at_a_glance import is_plainly_right
 
     if all(is_plainly_right(point.trial) for point in loaded.points):
         return []

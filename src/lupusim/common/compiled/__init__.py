@@ -3,5 +3,3 @@
 `choice` is the one seam: a function in NumPy that has a compiled form beside it says where, and
 what it does is the same to the bit whichever of the two is used.
 """
-
-__all__ = ["choice"]

@@ -1,11 +1,6 @@
-"""Power averaged over what is not known: priors, distribution, value of information."""
+"""Power averaged over what is not known: priors, distribution, value of information.
 
-__all__ = [
-    "assurance",
-    "beliefs",
-    "effect_priors",
-    "power_by_strength",
-    "power_distribution",
-    "results",
-    "value_of_information",
-]
+`assurance` is the way in; `beliefs` with `effect_priors` say what is not known. The power of every
+draw is `exact`, from `drawn` tables, or simulated and then smoothed over strengths
+(`power_by_strength`); `power_distribution` and `known_powers` say how it is spread.
+"""

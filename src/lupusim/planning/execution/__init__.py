@@ -1,11 +1,5 @@
-"""Where replicates are computed and kept: workers, a cluster, ledger, shards."""
+"""Where replicates are computed and kept: workers, a cluster, ledger, shards.
 
-__all__ = [
-    "bench",
-    "dask_cluster",
-    "ledger",
-    "progress",
-    "shards",
-    "tasks",
-    "workers",
-]
+A question gets its simulations from a `bench`; `tasks` are what one of the `workers` does in one
+go, and the `ledger` keeps what is done.
+"""

@@ -1,12 +1,5 @@
-"""Operating characteristics of a scenario's design points, from replicates."""
+"""Operating characteristics of a scenario's design points, from replicates.
 
-__all__ = [
-    "direction_check",
-    "grouping",
-    "how_known",
-    "precision",
-    "replicates",
-    "results",
-    "run",
-    "series",
-]
+`run` is the way in: it simulates each `series` of blocks, those of designs that share patients
+together (`grouping`), until `precision` has enough, and makes `results` of their sums.
+"""

@@ -11,7 +11,7 @@ from lupusim.planning.theory.counts.design import is_enumerated
 from lupusim.planning.theory.counts.tables import too_large
 from lupusim.planning.theory.power import exact_rate_looks
 from lupusim.trial import Trial
-from lupusim.trial.checks.direction import EXACT
+from lupusim.trial.checks.at_a_glance import EXACT
 
 _EXACT_OF_ONE = "exact, by sums over all numbers of responders; a run simulates trials to check it"
 _COUNTS = (

@@ -1,3 +1,1 @@
 """The value of a stated number at which a trial has what is asked of it."""
-
-__all__ = ["goal", "number", "results", "roots", "search"]

@@ -1,18 +1,7 @@
-"""Closed forms beside a simulation: power, expected events, group-sequential theory."""
+"""Closed forms beside a simulation: power, expected events, group-sequential theory.
 
-__all__ = [
-    "assumptions",
-    "by_tables",
-    "drawn_tables",
-    "expected_bounds",
-    "expected_events",
-    "expected_times",
-    "extremes",
-    "formula_power",
-    "group_sequential",
-    "logrank_law",
-    "power",
-    "single_arm",
-    "sums",
-    "survival",
-]
+`power` asks whoever knows that of a trial: `counts`, `single_arm`, `survival` (by `logrank_law`)
+or `group_sequential`; `assumptions` says which designs a formula holds for. Trials that are
+counts are compared `by_tables`, all or `drawn_tables`. `expected_events`, `expected_bounds`,
+`expected_times` and `extremes` tell of a trial before anything is simulated.
+"""

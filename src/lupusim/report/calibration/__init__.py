@@ -1,8 +1,1 @@
 """A calibration in tables, figures, words and a page."""
-
-__all__ = [
-    "answers",
-    "figures",
-    "page",
-    "tables",
-]

@@ -3,17 +3,3 @@
 :func:`~lupusim.report.document.content.document_of` makes the content of a result;
 :func:`~lupusim.report.document.files.write_report` writes it by the ending of the file.
 """
-
-__all__ = [
-    "content",
-    "estimand",
-    "evidence",
-    "files",
-    "for_protocol",
-    "html",
-    "markdown",
-    "parts",
-    "pdf",
-    "protocol",
-    "word",
-]

@@ -1,9 +1,1 @@
 """Pictures of designs, runs and trials: one style, one function each, the same bytes each time."""
-
-__all__ = [
-    "designs",
-    "patients",
-    "runs",
-    "samples",
-    "style",
-]

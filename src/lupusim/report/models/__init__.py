@@ -1,7 +1,1 @@
 """Pictures of models: diagrams of states, courses of patients and cohorts."""
-
-__all__ = [
-    "courses",
-    "diagram",
-    "layout",
-]

@@ -1,9 +1,1 @@
 """One trial patient by patient: its tables, and what each look decided."""
-
-__all__ = [
-    "adam",
-    "course",
-    "looks",
-    "supply",
-    "tables",
-]

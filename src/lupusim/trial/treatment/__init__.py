@@ -1,7 +1,1 @@
 """What patients are given: arms, infusions, cell lots and their supply, costs."""
-
-__all__ = [
-    "arms",
-    "costs",
-    "supply",
-]

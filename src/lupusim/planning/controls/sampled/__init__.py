@@ -1,3 +1,1 @@
 """Laws that no exact engine has: from large samples of patients, whose errors are carried along."""
-
-__all__ = ["facts", "pairs", "samples"]

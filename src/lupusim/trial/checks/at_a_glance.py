@@ -1,4 +1,7 @@
-"""Whether a trial plainly favors its experimental arms, or is one of tables, told at a glance."""
+"""What can be told of plain trials at a glance: that they favor a treatment, or are all tables.
+
+Whoever checks a file is answered at once, without what tells the same of every trial.
+"""
 
 from __future__ import annotations
 

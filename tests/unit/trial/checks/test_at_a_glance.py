@@ -12,7 +12,7 @@ from lupusim.model import LatentClass
 from lupusim.planning.theory.power import exact_power
 from lupusim.scenario import load_scenario
 from lupusim.trial import AtCalendarTime, Better, BiasedCoin, Infusions
-from lupusim.trial.checks.direction import is_plainly_of_tables, is_plainly_right
+from lupusim.trial.checks.at_a_glance import is_plainly_of_tables, is_plainly_right
 from lupusim.trial.observation.visits import VisitConduct
 
 
