@@ -147,7 +147,7 @@ def _may_be_a_file(value: str, key: str) -> bool:
     return named or pathlike
 
 
-def plain_name(words: str, fallback: str = "trial") -> str:
+def plain_name(words: str) -> str:
     """Return words as a name that is safe in any path.
 
     Examples
@@ -156,4 +156,4 @@ def plain_name(words: str, fallback: str = "trial") -> str:
     ('Two_rates_30', 'trial')
     """
     kept: Any = re.sub(r"[^A-Za-z0-9-]+", "_", words).strip("_-")[:40]
-    return str(kept) or fallback
+    return str(kept) or "trial"

@@ -20,6 +20,7 @@ from lupusim.calibration.patients.contributions import (
 )
 from lupusim.calibration.patients.histories import Stays
 from lupusim.calibration.patients.semi_markov_panels import panel_likelihood
+from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.studies import Study
 from lupusim.common.output import IfPresent, OutputError, try_file, write
 from lupusim.errors import EvidenceError, Problem, fault_and_fix
@@ -34,6 +35,7 @@ from lupusim.scenario.files.patients import load_patients
 
 Evidence = str | Path | Study
 _TRIED = 60
+_WRITTEN_DRAWS = 2000
 """Sets of values that are tried, over the squared number of parameters."""
 
 COMMENTS = (
@@ -165,17 +167,17 @@ def write_fit(fit: Fit, path: Path, if_present: IfPresent = IfPresent.REFUSE) ->
     OutputError
         If a file is there and not to be replaced, or draws of another fit would be its own.
     """
-    draws = draws_beside(path)
+    beside = draws_beside(path)
     if fit.draws is None:
         refuse_stale_draws(path)
     else:
-        try_file(draws, if_present)
+        try_file(beside, if_present)
     free_model = fit.free_model
     rounded = rounded_model(free_model.model)
     block = calibration_block(replace(free_model, model=rounded), fit_facts(fit))
     write_model(rounded, path, comments=COMMENTS, calibration=block, if_present=if_present)
     if fit.draws is not None:
-        write_draws(fit, draws)
+        _write_draws(fit, fit.draws, beside)
 
 
 def draws_beside(path: Path) -> Path:
@@ -223,14 +225,12 @@ def _rounded(value: Any) -> Any:
     return changed(value, lambda one: float(f"{one:.7g}") if isinstance(one, float) else one)
 
 
-def write_draws(fit: Fit, path: Path, *, n_draws: int = 2000) -> None:
+def _write_draws(fit: Fit, draws: Draws, path: Path) -> None:
     """Write equally weighted draws on their natural scales, in single precision."""
     from lupusim.common.rng import stream
 
-    if fit.draws is None:
-        raise ValueError("there are no draws to write. Calibrate with n_draws above 0")
     rng = stream(fit.seed, "calibration", "resampling")
-    values = fit.likelihood.free_model.natural(fit.draws.resample(n_draws, rng=rng))
+    values = fit.likelihood.free_model.natural(draws.resample(_WRITTEN_DRAWS, rng=rng))
     table = BytesIO()
     np.savez_compressed(
         table,

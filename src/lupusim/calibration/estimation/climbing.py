@@ -130,15 +130,10 @@ def curvature(
 
 
 def climb_together(
-    hill: Hill,
-    starts: FloatArray,
-    *,
-    n_steps: int,
-    held: BoolArray | None = None,
-    least_gain: float = NO_GAIN,
+    hill: Hill, starts: FloatArray, *, n_steps: int, held: BoolArray | None = None
 ) -> FloatArray:
     """Return where each start has climbed to, shape of `starts`; see :func:`climb_and_look`."""
-    return climb_and_look(hill, starts, n_steps=n_steps, held=held, least_gain=least_gain)[0]
+    return climb_and_look(hill, starts, n_steps=n_steps, held=held)[0]
 
 
 def climb_and_look(

@@ -21,6 +21,7 @@ from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.errors import EvidenceError, Problem
 
 _COARSE = 12  # panels
+_STEP = 1e-5  # of central differences, on the free scale
 _SMALLEST = 1e-12  # expected share below which a cell counts as impossible, but finitely so
 
 
@@ -285,16 +286,16 @@ class Likelihood:
             heights[inside] = self.log_prior(within) - self.negative_log_likelihood(within)
         return heights
 
-    def with_slopes(self, free: FloatArray, *, step: float = 1e-5) -> tuple[FloatArray, FloatArray]:
+    def with_slopes(self, free: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the residuals at one vector and their derivatives, as :meth:`jacobian` has them.
 
         SPEED: in one stack, which costs little more than the residuals alone.
         """
-        moves = np.eye(free.size) * step
+        moves = np.eye(free.size) * _STEP
         points = np.concatenate([free[None], free + moves, free - moves])
         stacked = np.hstack([self.residuals(points), self.of_patients(points)])
         here, there = stacked[0], stacked[1:]
-        return here, np.asarray((there[: free.size] - there[free.size :]).T / (2 * step))
+        return here, np.asarray((there[: free.size] - there[free.size :]).T / (2 * _STEP))
 
     def jacobian(self, free: FloatArray) -> FloatArray:
         """Return derivatives of the residuals at one vector; shape (n_residuals, n_parameters).

@@ -14,6 +14,8 @@ R_HAT_LIMIT = 1.01
 SMALLEST_SAMPLE = 400.0
 """Smallest effective sample size at which R-hat itself is reliable (same source)."""
 
+_TAIL = 0.05
+
 
 def r_hat(chains: FloatArray) -> float:
     """Return the rank-normalized split R-hat of one parameter: near 1 for mixed chains.
@@ -56,15 +58,13 @@ def bulk_sample_size(chains: FloatArray) -> float:
     return _autocorrelation_sample_size(_rank_normalized(_split(chains)))
 
 
-def tail_sample_size(chains: FloatArray, probability: float = 0.05) -> float:
-    """Return how many independent draws the chains are worth for a tail quantile.
+def tail_sample_size(chains: FloatArray) -> float:
+    """Return how many independent draws the chains are worth for the 5 % or 95 % quantile.
 
     Parameters
     ----------
     chains : (n_chains, n_draws) array
-        At least 4 draws in each.
-    probability : float
-        Of the lower tail; the worse of the two symmetric tails is reported.
+        At least 4 draws in each; the worse of the two tails is reported.
 
     References
     ----------
@@ -73,7 +73,7 @@ def tail_sample_size(chains: FloatArray, probability: float = 0.05) -> float:
     halves = _split(chains)
     return min(
         _autocorrelation_sample_size((halves <= np.quantile(chains, p)).astype(float))
-        for p in (probability, 1 - probability)
+        for p in (_TAIL, 1 - _TAIL)
     )
 
 

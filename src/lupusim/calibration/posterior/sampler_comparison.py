@@ -69,15 +69,13 @@ class SecondOpinion:
         )
 
 
-def ask_second_opinion(fit: Fit, *, n_steps: int = N_STEPS) -> SecondOpinion:
+def ask_second_opinion(fit: Fit) -> SecondOpinion:
     """Draw from the same posterior by Markov chains, and compare.
 
     Parameters
     ----------
     fit : Fit
         With draws.
-    n_steps : int
-        Of each walker.
 
     Raises
     ------
@@ -93,7 +91,7 @@ def ask_second_opinion(fit: Fit, *, n_steps: int = N_STEPS) -> SecondOpinion:
     chains = ensemble_sample(
         RowDensity(likelihood.log_posterior),
         modes(likelihood, fit.optima),
-        n_steps=n_steps,
+        n_steps=N_STEPS,
         n_walkers=n_walkers,
         rng=stream(fit.seed, "calibration", "second opinion"),
     )

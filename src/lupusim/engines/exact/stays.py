@@ -123,7 +123,7 @@ def _edges(arcs: Sequence[Arc], beginning: Beginning, begin: float, until: float
     return np.unique(np.concatenate([even, jumps]))
 
 
-def median_stay(law: Law, state: int, *, beginning: Beginning = AT_RANDOMIZATION) -> float:
+def median_stay(law: Law, state: int) -> float:
     """Return the years after which half of the stays are over; ``inf`` if that never is so."""
     from scipy.optimize import brentq
 
@@ -131,7 +131,8 @@ def median_stay(law: Law, state: int, *, beginning: Beginning = AT_RANDOMIZATION
 
     def missing(log_years: float) -> float:
         years = np.array([math.exp(log_years)])
-        return float(sum(grown_since(arc, beginning, years)[0] for arc in arcs)) - math.log(2)
+        grown = sum(grown_since(arc, AT_RANDOMIZATION, years)[0] for arc in arcs)
+        return float(grown) - math.log(2)
 
     low, high = math.log(_SHORTEST), math.log(_LONGEST)
     if not arcs or missing(high) < 0:

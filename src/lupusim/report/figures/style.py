@@ -46,6 +46,8 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
+_TINT = 0.4  # how much of a color is left where black words stand on it
+_DPI = 180  # of pictures in documents
 _LINE = 72  # characters of a title that fit in the width of a figure
 _LEGEND, _KEY = 88, 7  # characters of a legend in that width, and those that a line's sample takes
 _FORMATS = (".png", ".svg")
@@ -98,7 +100,7 @@ def colors_of(states: tuple[str, ...]) -> dict[str, str]:
     return dict(zip(states, [*every, _LAST_STATE], strict=True))
 
 
-def tint(color: str, strength: float = 0.4) -> str:
+def tint(color: str) -> str:
     """Return a color mixed with white, on which black words can be read.
 
     Examples
@@ -107,7 +109,7 @@ def tint(color: str, strength: float = 0.4) -> str:
     ('#999999', '#99c7e0')
     """
     parts = (int(color[k : k + 2], 16) for k in (1, 3, 5))
-    return "#" + "".join(f"{round(255 - strength * (255 - part)):02x}" for part in parts)
+    return "#" + "".join(f"{round(255 - _TINT * (255 - part)):02x}" for part in parts)
 
 
 @contextmanager
@@ -251,13 +253,13 @@ def _drawing() -> Iterator[None]:
         yield
 
 
-def as_png(figure: Figure, dpi: int = 180) -> bytes:
+def as_png(figure: Figure) -> bytes:
     """Return a figure as PNG."""
     import matplotlib as mpl
 
     target = io.BytesIO()
     with _drawing(), mpl.rc_context(settings()):
-        figure.savefig(target, format="png", metadata={"Software": "lupusim"}, dpi=dpi)
+        figure.savefig(target, format="png", metadata={"Software": "lupusim"}, dpi=_DPI)
     return target.getvalue()
 
 

@@ -193,12 +193,10 @@ def _rates(section: Section, cycle: float) -> tuple[float, ...]:
     return tuple(table.at(age + np.arange(n_cycles) * np.float64(cycle)).tolist())
 
 
-def read_cycle_effects(
-    top: Section, moves: tuple[Move, ...], name: str = "effects"
-) -> tuple[CycleEffect, ...]:
-    """Return the effects of a list on a cohort model's moves."""
+def read_cycle_effects(top: Section, moves: tuple[Move, ...]) -> tuple[CycleEffect, ...]:
+    """Return the effects that a section lists on a cohort model's moves."""
     labels = {(move.from_state, move.to_state): move.label for move in moves}
-    found = [_effect(section, labels) for section in top.sections(name)]
+    found = [_effect(section, labels) for section in top.sections("effects")]
     return tuple(effect for effect in found if effect is not None)
 
 

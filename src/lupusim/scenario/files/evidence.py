@@ -31,7 +31,7 @@ from lupusim.scenario.document.section import (
 )
 from lupusim.scenario.document.yaml_reader import Document, read_document
 from lupusim.scenario.files.model import read_schema
-from lupusim.scenario.files.packaged import find_packaged, packaged_names
+from lupusim.scenario.files.packaged import find_packaged
 
 SCHEMA = "lupusim/evidence/1"
 _COUNT = Number(at_least=0)
@@ -67,11 +67,6 @@ def load_study(name_or_path: str | Path) -> Study:
     """
     path = find_packaged("evidence", name_or_path, EvidenceError)
     return study_from_document(read_document(path, EvidenceError))
-
-
-def packaged_studies() -> tuple[str, ...]:
-    """Return the names of the packaged studies."""
-    return packaged_names("evidence")
 
 
 def study_from_mapping(content: Mapping[str, Any], *, file: str | Path = "evidence") -> Study:

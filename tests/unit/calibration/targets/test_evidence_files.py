@@ -9,7 +9,8 @@ from lupusim.calibration.fit import fit_studies
 from lupusim.calibration.targets.counts import OccupancyCounts
 from lupusim.calibration.targets.studies import Role, overlap_warnings
 from lupusim.errors import EvidenceError
-from lupusim.scenario.files.evidence import load_study, packaged_studies, study_from_mapping
+from lupusim.scenario.files.evidence import load_study, study_from_mapping
+from lupusim.scenario.files.packaged import packaged_names
 
 STUDY: dict[str, Any] = {
     "schema": "lupusim/evidence/1",
@@ -47,7 +48,7 @@ def problems(change: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", packaged_studies())
+@pytest.mark.parametrize("name", packaged_names("evidence"))
 def test_every_packaged_study_says_where_its_numbers_come_from(name: str) -> None:
     study = load_study(name)
     assert study.name == name
@@ -56,7 +57,7 @@ def test_every_packaged_study_says_where_its_numbers_come_from(name: str) -> Non
 
 
 def test_packaged_overlaps_name_packaged_studies_and_are_mutual() -> None:
-    studies = {name: load_study(name) for name in packaged_studies()}
+    studies = {name: load_study(name) for name in packaged_names("evidence")}
     for study in studies.values():
         assert set(study.overlaps) <= set(studies)
         for other in study.overlaps:
@@ -138,7 +139,7 @@ def test_overlapping_cohorts_are_warned_of_with_the_patients_counted_twice() -> 
 
 
 def test_relapse_of_the_two_readings_is_never_fitted_together() -> None:
-    for name in packaged_studies():
+    for name in packaged_names("evidence"):
         for target in load_study(name).chosen("durable", Role.FIT):
             assert "relapse" not in target.name
 
