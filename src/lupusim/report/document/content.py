@@ -108,9 +108,10 @@ def mechanism(result: RunResult) -> Section:
     trial = result.points[0].trial
     calendar = calendar_of(trial, seed=result.seed)
     whose = "" if len(result.points) == 1 else f" of the first design ({named(result)[0][0]})"
+    whole = " As if no look stopped the trial." if trial.interims else ""
     caption = (
         f"Patients and events over calendar time{whose}: median and 80 % of simulated trials; "
-        "dashed, when the data are cut. As if no look stopped the trial."
+        f"dashed, when the data are cut.{whole}"
     )
     return Section(
         title="Data-generating mechanism",

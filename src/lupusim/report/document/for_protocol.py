@@ -47,10 +47,9 @@ def protocol_of(result: RunResult, *, target: float | None = None) -> Document:
         If the run is not complete.
     """
     check_complete(result)
-    name, point = _chosen(result, _ENOUGH if target is None else target)
-    which = (
-        "" if len(result.points) == 1 else f" Of {len(result.points)} designs, that with {name}."
-    )
+    name, point, why = _chosen(result, _ENOUGH if target is None else target)
+    n_designs = len(result.points)
+    which = "" if n_designs == 1 else f" Of {n_designs} designs, that with {name}: {why}."
     return Document(
         title=result.scenario.title or result.scenario.name,
         subtitle=f"For the statistics section of a protocol; in brackets Monte Carlo standard "
@@ -66,13 +65,16 @@ def protocol_of(result: RunResult, *, target: float | None = None) -> Document:
     )
 
 
-def _chosen(result: RunResult, target: float) -> tuple[str, PointResult]:
-    """Return the design that the section is about, with its name."""
+def _chosen(result: RunResult, target: float) -> tuple[str, PointResult, str]:
+    """Return the design that the section is about, with its name, and why this one."""
     designs = named(result)
     known = (power_of(point) for _, point in designs)
     powers = [0.0 if power is None else power.value for power in known]
     enough = [number for number, power in enumerate(powers) if power >= target]
-    return designs[enough[0] if enough else powers.index(max(powers))]
+    if enough:
+        return *designs[enough[0]], f"the first to reach power {target:g}"
+    most = powers.index(max(powers))
+    return *designs[most], f"none reaches power {target:g}, and it has the most"
 
 
 def _analysis(point: PointResult, seed: int) -> Iterator[Part]:

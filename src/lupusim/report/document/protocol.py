@@ -25,6 +25,7 @@ from lupusim.report.words.bounds import (
     stages_in_words,
     stages_of,
 )
+from lupusim.report.words.coming import supply_in_words, who_comes_in_words
 from lupusim.report.words.effects import analysis_in_words, listed
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.report.words.trials import (
@@ -39,6 +40,7 @@ from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
+_Topic = tuple[str, ...]  # sentences
 _LOG = "log "
 _MOST_DIFFERING = 0.75  # of the sentences of a design that is told by what differs
 
@@ -53,7 +55,7 @@ def sample_size_paragraph(point: PointResult) -> str:
     point : PointResult
         A design with its results.
     """
-    return " ".join(_sentences(point))
+    return _joined(_topics(point))
 
 
 def design_paragraphs(designs: Sequence[tuple[str, PointResult]]) -> Iterator[str]:
@@ -65,56 +67,68 @@ def design_paragraphs(designs: Sequence[tuple[str, PointResult]]) -> Iterator[st
         What each is called, and its results.
     """
     (first, point), *others = designs
-    whole = list(_sentences(point))
-    yield f"{first}: {' '.join(whole)}" if others else " ".join(whole)
+    whole = _topics(point)
+    yield f"{first}: {_joined(whole)}" if others else _joined(whole)
     for name, other in others:
-        yield f"{name}: {_beside_first(list(_sentences(other)), whole, first)}"
+        yield f"{name}: {_beside_first(_topics(other), whole, first)}"
 
 
-def _beside_first(sentences: list[str], whole: list[str], first: str) -> str:
+def _beside_first(topics: Sequence[_Topic], whole: Sequence[_Topic], first: str) -> str:
     """Return what a design says otherwise than the first; all where little is the same."""
-    differing = [said for said, before in zip(sentences, whole, strict=False) if said != before]
-    other_kind = len(sentences) != len(whole) or not set(whole).isdisjoint(differing)
-    if other_kind or len(differing) > _MOST_DIFFERING * len(whole):
-        return " ".join(sentences)
+    pairs = list(zip(topics, whole, strict=True))
+    differing = [said for topic, before in pairs for said in _news(topic, before)]
+    silent = any(bool(topic) is not bool(before) for topic, before in pairs)
+    if silent or len(differing) > _MOST_DIFFERING * sum(map(len, whole)):
+        return _joined(topics)
     return " ".join([f"as for {first}, apart from what follows.", *differing])
+
+
+def _news(topic: _Topic, before: _Topic) -> Iterator[str]:
+    """Yield the sentences of a topic that differ; all of it where they are no pairs."""
+    pairs = len(topic) == len(before) and set(topic).isdisjoint(set(before) - set(topic))
+    differing = [said for said, other in zip(topic, before, strict=pairs) if said != other]
+    yield from differing if pairs and set(before).isdisjoint(differing) else topic
+
+
+def _joined(topics: Iterable[_Topic]) -> str:
+    return " ".join(said for topic in topics for said in topic)
 
 
 def sizing_paragraph(point: PointResult) -> str:
     """Return how many patients a design has, and why: assumptions, power, type I error, months."""
-    return " ".join([*_sizing(point), _how_long(point)])
+    return _joined([*_sizing(point), (_how_long(point),)])
 
 
 def analysis_paragraph(point: PointResult) -> str:
     """Return what a design tests, by which test, at which looks, with which hypotheses."""
     trial = point.trial
     said = [f"The primary endpoint is {trial.primary.name}."]
-    if trial.secondary:
-        said.append(f"Secondary endpoints: {listed(one.name for one in trial.secondary)}.")
     if trial.analysis is not None:
         said.append(f"It is tested by {analysis_in_words(trial.analysis)}.")
+    if trial.secondary:
+        said.append(f"Secondary endpoints: {listed(one.name for one in trial.secondary)}.")
     return " ".join([*said, *_conduct(trial)])
 
 
-def _sentences(point: PointResult) -> Iterator[str]:
-    yield from _sizing(point)
-    yield from _conduct(point.trial)
-    yield _how_long(point)
+def _topics(point: PointResult) -> list[_Topic]:
+    """Return all that is said of a design, as many topics of every design."""
+    return [*_sizing(point), tuple(_conduct(point.trial)), (_how_long(point),)]
 
 
-def _sizing(point: PointResult) -> Iterator[str]:
-    trial = point.trial
-    yield _sizes(trial)
-    yield from _course(trial)
-    yield from (f"{what}: {words}." for what, words in doses_in_words(trial))
-    yield from (f"Assumed for {who}: {words}." for who, words in arms_in_words(trial))
-    yield from models_in_short(trial)
-    if trial.population.correlated is not None:
-        yield f"Outcomes of a patient: {trial.population.correlated.words}."
-    yield from _outcomes(point)
-    if point.power is not None:
-        yield _power(point, point.power)
-    yield from _error(point)
+def _sizing(point: PointResult) -> Iterator[_Topic]:
+    """Yield patients, assumptions, and what comes of them, by topics."""
+    trial, correlated = point.trial, point.trial.population.correlated
+    yield (_sizes(trial),)
+    yield tuple(who_comes_in_words(trial))
+    yield tuple(_course(trial))
+    yield tuple(f"{what}: {words}." for what, words in doses_in_words(trial))
+    yield tuple(supply_in_words(trial))
+    yield tuple(f"Assumed for {who}: {words}." for who, words in arms_in_words(trial))
+    yield tuple(models_in_short(trial))
+    yield () if correlated is None else (f"Outcomes of a patient: {correlated.words}.",)
+    yield tuple(_outcomes(point))
+    yield () if point.power is None else (_power(point, point.power),)
+    yield tuple(_error(point))
 
 
 def _conduct(trial: Trial) -> Iterator[str]:
@@ -128,22 +142,21 @@ def _conduct(trial: Trial) -> Iterator[str]:
 
 def _sizes(trial: Trial) -> str:
     who, sizes = arms_and_sizes(trial)
-    n = grouped(trial.n_patients)
+    fewer = trial.stopping is not None or trial.rule.changes
+    n = f"{'Up to' if fewer else 'A total of'} {grouped(trial.n_patients)}"
     if len(trial.arms) == 1:
-        return f"A total of {n} patients will be treated in one arm ({_plain(who[0])})."
-    ratio = ":".join(map(str, trial.ratio))
+        return f"{n} patients will be treated in one arm ({_plain(who[0])})."
+    ratio = f"{':'.join(map(str, trial.ratio))}{'' if sizes else ' at first'}"
     told = [f"{size} to {_plain(name)}" for name, size in zip(who, sizes, strict=False)]
     within = f", stratified by {listed(trial.stratify_by)}" if trial.stratify_by else ""
     details = ", ".join(told) or listed(who)
     if not trial.is_randomized:
         outside = listed(map(_plain, trial.external))
         return (
-            f"A total of {n} patients will be compared, {ratio} ({details}). Nobody is randomized: "
+            f"{n} patients will be compared, {ratio} ({details}). Nobody is randomized: "
             f"the patients of {outside} come from outside the trial."
         )
-    return (
-        f"A total of {n} patients will be randomized {ratio} ({details}){within}.{_outside(trial)}"
-    )
+    return f"{n} patients will be randomized {ratio} ({details}){within}.{_outside(trial)}"
 
 
 def _outside(trial: Trial) -> str:

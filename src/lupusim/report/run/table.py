@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Group
@@ -36,6 +37,7 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 
+_PAIR = 2  # arms
 _CAPTION = "estimate (Monte Carlo standard error)"
 _ERRORS = {EXACT: "exact type I error", DRAWN: "type I error (drawn tables)"}
 
@@ -106,6 +108,8 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
 def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     trial, tally = point.trial, point.tally
     yield _sizes(trial)
+    if trial.rule.decides:
+        yield from adaptation_rows(point)
     yield from _test_rows(point)
     yield from _outcome_rows(point)
     yield from win_rows(point)
@@ -114,7 +118,8 @@ def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
         yield ", ".join(filter(None, ["cost", trial.costs.currency])), rounded(tally.mean("cost"))
     yield from details(point)
     yield from platform_rows(point)
-    yield from adaptation_rows(point)
+    if not trial.rule.decides:
+        yield from adaptation_rows(point)
     yield from look_rows(point)
     yield from _screening_rows(point)
     yield from supply_rows(point)
@@ -123,7 +128,7 @@ def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
 
 def _outcome_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what the arms show of each endpoint; of a trial that tests nothing with its spread."""
-    tally, tested = point.tally, point.trial.analysis is not None
+    tally, tested = point.tally, point.trial.analysis is not None or point.trial.rule.decides
     for name in tally.sums:
         if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_", "mean_")):
             spread = "" if tested else f", sd {tally.standard_deviation(name):.2g}"
@@ -190,9 +195,13 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
 def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield how many were screened, by a share of failures or by the rule of a screening."""
     trial, tally = point.trial, point.tally
-    screened = trial.n_patients * trial.enrollment.screened_per_patient
-    if screened > trial.n_patients:
-        yield "patients screened, expected", f"{screened:.0f}"
+    each, turned_away = trial.enrollment.screened_per_patient, "turned_away" in tally.sums
+    if each > 1 and not turned_away:  # these are screened too: no error of the sum is kept
+        came = tally.mean("n_enrolled")
+        screened = replace(came, value=each * came.value, mcse=each * came.mcse)
+        all_came = came.value == trial.n_patients
+        n = f"{screened.value:.0f}" if all_came else rounded(screened)
+        yield "patients screened, expected", n
     if "screened" in tally.sums:
         yield "patients screened", rounded(tally.mean("screened"))
         yield "by the stated rate in that time", rounded(tally.mean("screened_expected"))
@@ -201,8 +210,8 @@ def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _sizes(trial: Trial) -> tuple[str, str]:
     """Return the number of patients, in all and by arm; simple randomization only aims at it."""
-    if len(trial.arms) == 1 or arms_change(trial.arms):
-        return "patients", f"{trial.n_patients}"
+    if len(trial.arms) == 1 or _sizes_may_change(trial):
+        return f"patients{', at most' * trial.rule.changes}", f"{trial.n_patients}"
     about, sizes = _planned_sizes(trial.n_patients, trial.ratio)
     return (
         f"patients ({' + '.join(arm.name for arm in trial.arms)})",
@@ -211,12 +220,18 @@ def _sizes(trial: Trial) -> tuple[str, str]:
 
 
 def arms_and_sizes(trial: Trial) -> tuple[list[str], list[str]]:
-    """Return the arms' names and planned sizes; no sizes where arms join or leave."""
+    """Return the arms' names and planned sizes; no sizes where these follow from what is seen."""
     names = [arm.name for arm in trial.arms]
-    if arms_change(trial.arms):
+    if _sizes_may_change(trial):
         return names, []
     about, sizes = _planned_sizes(trial.n_patients, trial.ratio)
     return names, [f"{about}{size}" for size in sizes]
+
+
+def _sizes_may_change(trial: Trial) -> bool:
+    """Return whether arms join or leave, are dropped or chosen, or patients are steered to some."""
+    dropped = trial.rule.changes and len(trial.arms) > _PAIR
+    return arms_change(trial.arms) or trial.rule.picks_arms or dropped
 
 
 def _planned_sizes(n_patients: int, ratio: tuple[int, ...]) -> tuple[str, list[int]]:

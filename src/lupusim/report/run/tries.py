@@ -45,7 +45,7 @@ def claim_in_words(trial: Trial) -> str:
     if error_quantity(trial) is None:
         who = f"at least one {which}" if family and several_arms else "the experimental arm"
         return f"that {who} is not worse by the margin"
-    if family is None:
+    if family is None and not several_arms:
         return "the difference"
     return f"a difference {'of' if several_arms else 'in'} at least one {which}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from lupusim.report.words.effects import listed, ways_in_words
+from lupusim.report.words.effects import covariate_effect_in_words, listed, ways_in_words
 from lupusim.scenario.document.durations import format_duration
 from lupusim.trial import Trial
 from lupusim.trial.population.screening import Minimums, Screening
@@ -13,10 +13,17 @@ from lupusim.trial.treatment.supply import Manufacture, Supply
 
 
 def who_comes_in_words(trial: Trial) -> Iterator[str]:
-    """Yield how candidates are let in, and how those who come later differ; often nothing."""
+    """Yield how candidates are let in, who differs and how, who comes later; often nothing."""
     population = trial.population
     if population.screening is not None:
         yield _screening(population.screening)
+    for factor in dict.fromkeys(e.covariate for e in population.effects if e.level is not None):
+        shares = population.factors.get(factor, {}).items()  # of what a number is cut to: unknown
+        told = ", ".join(f"{100 * share:.3g} % {_plain(level)}" for level, share in shares)
+        yield from [f"Patients by {_plain(factor)}: {told}."] * bool(told)
+    for effect in population.effects:
+        if effect.arm is None:
+            yield f"On every arm: {covariate_effect_in_words(effect)}."
     for drift in population.drift:
         ratio, ways = drift.hazard_ratio_per_year, ways_in_words(drift.on)
         yield f"Who comes a year later has hazard ratio {ratio:g} on {ways}, on every arm."
@@ -30,7 +37,7 @@ def supply_in_words(trial: Trial) -> Iterator[str]:
     first = f"{supply.at_start} of them in stock when the first site opens; "
     in_stock = first if supply.at_start else ""
     yield f"Cells come in lots of {supply.lots.doses} doses: {in_stock}{_made(supply.lots)}."
-    taken = [f"{doses} on {arm.replace('_', ' ')}" for arm, doses in supply.draws.items()]
+    taken = [f"{doses} on {_plain(arm)}" for arm, doses in supply.draws.items()]
     yield f"An infusion takes {listed(taken)}, and {_waits(supply)}."
 
 
@@ -69,3 +76,7 @@ def _waits(supply: Supply) -> str:
     if supply.patience == 0:
         return "is missed where no lot in stock holds that many"
     return f"waits {format_duration(supply.patience)} at most for the next lot"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")

@@ -8,6 +8,7 @@ from lupusim.common.ranges import durations_of
 from lupusim.model import Effect
 from lupusim.scenario.document.durations import format_duration
 from lupusim.trial import Analysis
+from lupusim.trial.population.covariates import CovariateEffect
 from lupusim.trial.test_method import TESTS
 
 # Where the name in the registry is no English, or its author wants a capital.
@@ -102,6 +103,28 @@ def effect_in_words(effect: Effect) -> str:
     'hazard ratio 1.5 on ill to well or better, from 6 months on'
     """
     return f"hazard ratio {_course(effect)}"
+
+
+def covariate_effect_in_words(effect: CovariateEffect) -> str:
+    """Return what goes with a covariate, or with a level of a factor, and on which transitions.
+
+    Parameters
+    ----------
+    effect : CovariateEffect
+        Of a population.
+
+    Examples
+    --------
+    >>> from lupusim.trial.population.covariates import CovariateEffect
+    >>> ways = (("active", "remission"),)
+    >>> effect = CovariateEffect(covariate="history", level="relapsed", on=ways, hazard_ratio=0.4)
+    >>> covariate_effect_in_words(effect)
+    'hazard ratio 0.4 on active to remission with history relapsed'
+    """
+    name, level = _plain(effect.covariate), effect.level
+    each = f"for each unit of {name} above {effect.reference:g}"
+    whose = each if level is None else f"with {name} {_plain(level)}"
+    return f"hazard ratio {effect.hazard_ratio:.4g} on {ways_in_words(effect.on)} {whose}"
 
 
 def _course(effect: Effect) -> str:

@@ -8,7 +8,13 @@ from itertools import pairwise
 
 from lupusim.planning.theory.expected_times import enrolled_by_looks, expected_enrollment
 from lupusim.report.words.coming import supply_in_words, who_comes_in_words
-from lupusim.report.words.effects import analysis_in_words, effect_in_words, listed
+from lupusim.report.words.effects import (
+    analysis_in_words,
+    covariate_effect_in_words,
+    effect_in_words,
+    listed,
+    ways_in_words,
+)
 from lupusim.report.words.paths import naming
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.report.words.sources import source_in_words
@@ -19,6 +25,7 @@ from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.endpoints import good_direction
 from lupusim.trial.looks import Cutoff
 from lupusim.trial.scenario import Scenario, shown
+from lupusim.trial.treatment.arms import Lots
 
 _MILLION = 1e6
 _ALL, _NEARLY_ALL = 0.995, 0.9  # of patients
@@ -123,11 +130,10 @@ def _law(arm: Arm, trial: Trial) -> str:
     if arm.stated:
         return arm.stated
     said = [f"as in {arm.model.name}", *map(effect_in_words, arm.effects)]
-    if any(effect.arm == arm.name for effect in trial.population.effects):
-        said.append("effects that differ between strata")
+    said += [covariate_effect_in_words(e) for e in trial.population.effects if e.arm == arm.name]
     if arm.switch is not None:
         to = arm.switch.arm.name
-        said.append(f"going over to {_plain(to)} on {listed(arm.switch.on, 'or')}")
+        said.append(f"on {listed(arm.switch.on, 'or')} the treatment of arm {_plain(to)}")
     return "; ".join(said)
 
 
@@ -139,10 +145,21 @@ def _doses(infusions: Infusions, entry: str) -> str:
     n, at = infusions.cells_per_kg, infusions.at
     number = f"{n / _MILLION:g} million" if n >= _MILLION else f"{n:.3g}"
     steps = {round(b - a, 6) for a, b in pairwise(at)}
+    again = f", again on {listed(infusions.again_on, 'or')}" if infusions.again_on else ""
+    missed = f", each missed by {100 * infusions.missed:g} of 100" if infusions.missed else ""
+    ends = f"{again}{missed}{_lots(infusions.lots) if infusions.lots else ''}"
     if len(at) > _FEW_TIMES and len(steps) == 1:
         every = f"every {format_duration(at[1] - at[0])} from {_time(at[0], entry)} on"
-        return f"{number} {every}, {len(at)} times"
-    return f"{number} at {listed([_time(time, entry) for time in at])}"
+        return f"{number} {every}, {len(at)} times{ends}"
+    return f"{number} at {listed([_time(time, entry) for time in at])}{ends}"
+
+
+def _lots(lots: Lots) -> str:
+    """Return how many doses a lot gives, and how unequal lots are in what they do."""
+    acts = ((lots.raises, "raise"), (lots.lowers, "lower"))
+    does = [f"{what} the hazard of {ways_in_words(on)}" for on, what in acts if on]
+    spread = f"by log hazard ratios of sd {lots.sd:g}"
+    return f", from lots of {lots.doses} doses that {' and '.join(does)} {spread}"
 
 
 def _time(years: float, entry: str) -> str:

@@ -9,6 +9,9 @@ from lupusim.planning.runs.run import run
 from lupusim.report.document.estimand import ATTRIBUTES
 from lupusim.report.document.for_protocol import protocol_of
 from lupusim.report.document.markdown import as_markdown
+from lupusim.report.document.protocol import design_paragraphs
+from lupusim.report.figures.runs import named
+from lupusim.report.run.table import main_rows
 from lupusim.report.words.sources import NO_SOURCE, source_in_words, source_of
 from lupusim.scenario import load_scenario
 from lupusim.scenario.document.yaml_reader import parse_document
@@ -31,7 +34,8 @@ def test_it_has_what_a_statistics_section_needs_and_no_more() -> None:
     titles = [line.split(". ", 1)[1] for line in text.splitlines() if line.startswith("## ")]
     wanted = ["Estimand of the trial", "Sample size", "Analysis", "Assumptions", "Software"]
     assert titles == wanted
-    assert "A total of 280 patients will be randomized 1:1 (140 to control, 140 to treated)" in text
+    assert "Up to 280 patients will be randomized 1:1 (140 to control, 140 to treated)" in text
+    assert "The primary endpoint is time to event. It is tested by the log-rank test" in text
     assert "One interim look is held, with data cut at: 90 events (time to event)." in text
     assert "| 1 | 90 events (time to event) | 0.500 | efficacy |" in text
     assert f"50 trials of the design, seed {SEED}" in text
@@ -99,12 +103,71 @@ def test_of_several_designs_it_is_about_the_first_with_enough_power() -> None:
     result = run(load_scenario("two_rates"), 400, seed=SEED)
     powers = [point.power.value for point in result.points if point.power is not None]
     assert powers[0] < 0.77 < powers[1]
-    for target, size in ((0.6, 100), (0.77, 120), (0.999, 160)):
+    first = "the first to reach power"
+    for target, size, why in (
+        (0.6, 100, f"{first} 0.6"),
+        (0.77, 120, f"{first} 0.77"),
+        (0.999, 160, "none reaches power 0.999, and it has the most"),
+    ):
         text = as_markdown(protocol_of(result, target=target), "figures")[0]
         assert f"A total of {size} patients" in text
-        assert f"Of 3 designs, that with sample size = {size}." in text
+        assert f"Of 3 designs, that with sample size = {size}: {why}." in text
 
 
 @pytest.mark.parametrize("name", ["regimen_adaptive", "single_arm_simon", "platform_regimens"])
 def test_trials_of_every_kind_have_one(name: str) -> None:
     assert "## 5. Software" in as_markdown(protocol_of(run(load_scenario(name), 20)), "figures")[0]
+
+
+def design_text(name: str) -> str:
+    result = run(load_scenario(name), 20, seed=SEED)
+    return "\n".join(design_paragraphs(named(result)))
+
+
+def test_sizes_of_arms_are_promised_only_where_no_rule_moves_patients() -> None:
+    told = design_text("regimen_selection")
+    assert "Up to 400 patients will be randomized 1:1:1:1 at first (placebo, once" in told
+    assert "100 to" not in told
+    assert "Up to 600 patients will be randomized 1:1 (300 to placebo" in design_text(
+        "ln_enrichment"
+    )
+    assert "A total of 160 patients will be randomized 1:1:1:1 (40 to" in design_text(
+        "smart_msc_then_cart"
+    )
+
+
+def test_a_protocol_says_what_differs_between_patients_and_what_is_given_again() -> None:
+    told = design_text("ln_enrichment")
+    assert "Patients by history: 66.4 % newly diagnosed, 33.6 % relapsed." in told
+    ways = "on active to complete response with history"
+    assert f"On every arm: hazard ratio 0.405 {ways} relapsed." in told
+    for ratio in ("1", "1.48"):
+        both = f"hazard ratio {ratio} {ways} newly diagnosed; hazard ratio 2.28 {ways} relapsed."
+        assert f"Assumed for msc: as in nephritis-control; {both}" in told
+    told = design_text("smart_msc_then_cart")
+    assert "1 million at randomization, again on no response (msc then msc)" in told
+    assert "on no response the treatment of arm cart at once" in told
+    assert "Cells come in lots of 6 doses" in design_text("supply_stress")
+
+
+def test_arms_that_are_alike_in_one_design_alone_do_not_repeat_the_whole_of_it() -> None:
+    first, other = design_text("regimen_adaptive").splitlines()
+    assert "apart from what follows. Assumed for placebo" in other
+    assert "Assumed for once, twice and fourfold: as in bicla-control; hazard ratio 2.3" in other
+    assert "Assumed for monthly: as in bicla-control; hazard ratio 6.9" in other
+    assert "Patients are randomized 1:1:1:1:1 among the arms that are left" in first
+    assert "Patients are randomized" not in other
+
+
+def test_who_is_screened_is_counted_of_those_who_come() -> None:
+    def screened(name: str) -> tuple[str | None, float]:
+        point = run(load_scenario(name), 20, seed=SEED).points[0]
+        n = point.tally.mean("n_enrolled").value
+        return dict(main_rows(point)).get("patients screened, expected"), n / 0.65
+
+    told, expected = screened("regimen_adaptive")  # stops early: its number has an error
+    assert told is not None
+    assert told.partition(" ")[0] == f"{expected:.0f}"
+    assert "(" in told
+    assert screened("smart_msc_then_cart")[0] == "246"  # 160 / 0.65
+    assert screened("ln_enrichment")[0] is None  # some are turned away: no error is known
