@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import click
 
 from lupusim.cli import app
+from lupusim.cli.parameters import taken_by
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/reference/commands.md"
 _WORDS = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH"}
@@ -28,7 +29,8 @@ def page() -> str:
 
 
 def _section(name: str, command: Any) -> str:
-    kinds = get_type_hints(command.callback.__wrapped__)
+    taken = taken_by(command.callback.__wrapped__)
+    kinds = {name: get_args(annotated)[0] for name, (annotated, _) in taken.items()}
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
     usage = " ".join(

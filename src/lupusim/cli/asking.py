@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from lupusim.cli.options import Format
+from lupusim.cli.options import Format, FormatOption, OutOption, WidthOption
 from lupusim.cli.parameters import Option
 from lupusim.cli.session import (
     Backend,
@@ -25,7 +25,7 @@ from lupusim.cli.session import (
     sigterm_as_ctrl_c,
     workers_of,
 )
-from lupusim.cli.writing import if_present
+from lupusim.cli.writing import ForceOption, if_present
 from lupusim.common.frozen import dataclass
 from lupusim.common.output import Folder, as_json, csv_text
 
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
     from lupusim.trial.scenario import Scenario
 
 JobsOption = Annotated[int, Option(help="Processes; -1 for one per core.")]
-BackendOption = Annotated[Backend, Option(help="Who does the work.")]
-SchedulerOption = Annotated[
-    str | None, Option(help="Of a Dask cluster, such as tcp://10.0.0.1:8786.")
-]
-ResumeOption = Annotated[
-    bool, Option("--resume", help="Take over the finished work that the folder holds.")
-]
 
 
 def _ready_to_draw(file: Path | None) -> Path | None:
@@ -67,18 +60,21 @@ PlotOption = Annotated[
 class Place:
     """Where a command works, as its options say."""
 
-    jobs: int  # processes of this machine
-    backend: Backend  # who does the work
-    scheduler: str | None  # of a Dask cluster
-    out: Path | None  # where finished work and the answer are kept
-    resume: bool  # whether the folder may hold finished work already
-    force: bool = False  # whether files there that lupusim did not write are replaced
+    jobs: JobsOption = -1
+    backend: Annotated[Backend, Option(help="Who does the work.")] = Backend.loky
+    scheduler: Annotated[
+        str | None, Option(help="Of a Dask cluster, such as tcp://10.0.0.1:8786.")
+    ] = None
+    out: OutOption = None
+    resume: Annotated[
+        bool, Option("--resume", help="Take over the finished work that the folder holds.")
+    ] = False
 
-    def folder(self, name: str) -> Folder | None:
+    def folder(self, name: str, *, force: bool) -> Folder | None:
         """Return the folder of an answer, once the names of its files are free; None for none."""
         if self.out is None:
             return None
-        folder = Folder(self.out, if_present(self.force))
+        folder = Folder(self.out, if_present(force))
         folder.reserve(["scenario.yaml", f"{name}.json", f"{name}.csv"])
         return folder
 
@@ -101,6 +97,15 @@ class Place:
             bench(workers, seed=seed, notebook=notebook, listener=listener) as ready,
         ):
             yield ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How a command prints and writes its answer, as its options say."""
+
+    force: ForceOption = False
+    format: FormatOption = Format.table
+    width: WidthOption = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,26 +186,36 @@ class Question:
     scenario: Scenario  # what it is about
     seed: int  # of the simulation
     place: Place  # where it works
-    format: Format  # how it prints
+    output: Output  # how it prints and writes
     n_replicates: int
     """Simulated for each design, or many times so many: to tell beforehand what takes long."""
-    width: int | None = None  # characters of a printed line; None for the terminal's, or 80
     simulates: Callable[[], bool] = lambda: True
     """Whether the answer is simulated, and not known exactly."""
 
     @classmethod
     def opened(
-        cls, name: str, scenario: str, place: Place, *, seed: int | None, **asked: Any
+        cls,
+        name: str,
+        scenario: str,
+        where: tuple[Place, Output],
+        *,
+        seed: int | None,
+        n_replicates: int,
     ) -> Question:
-        """Return a command's question about a scenario file; without a seed by the file's own.
-
-        `asked` is `format`, `width` and `n_replicates`.
-        """
+        """Return a command's question about a scenario file; without a seed by the file's own."""
         from lupusim.scenario import load_scenario
 
         loaded = load_scenario(scenario)
         seed = loaded.seed if seed is None else seed
-        return cls(name=name, scenario=loaded, seed=seed, place=place, **asked)
+        place, output = where
+        return cls(
+            name=name,
+            scenario=loaded,
+            seed=seed,
+            place=place,
+            output=output,
+            n_replicates=n_replicates,
+        )
 
     def ask(
         self,
@@ -219,7 +234,7 @@ class Question:
         partly : Partly
             Makes it of what was finished before an interruption.
         """
-        folder = self.place.folder(self.name)
+        folder = self.place.folder(self.name, force=self.output.force)
         try:
             with sigterm_as_ctrl_c(), self.place.bench(self.scenario, self.seed) as bench:
                 self._forewarn()
@@ -232,7 +247,7 @@ class Question:
             self._tell_part(partly.answer_to(interrupt))
             leave()
         told = answer(found).with_units(self.scenario.points[0].trial)
-        told.tell(self.format, self.width)
+        told.tell(self.output.format, self.output.width)
         if folder is not None:
             folder.write("scenario.yaml", self.scenario.text)
             told.write(folder, self.name)
@@ -248,9 +263,9 @@ class Question:
         if part is None:
             print("nothing was finished", file=sys.stderr)
         else:
-            if self.format is Format.table:
+            if self.output.format is Format.table:
                 print("PARTIAL RESULT: only what was finished counts")
-            part.tell(self.format, self.width)
+            part.tell(self.output.format, self.output.width)
         say_how_to_resume(self.place.out, finished=part is not None)
 
 

@@ -1,7 +1,8 @@
 """What a command takes, written beside each parameter of its function, and how that is read.
 
 ``Annotated[int, Option(min=1, help=...)]`` says all there is to say of an option; from the
-function's annotations a command of click is made when it is asked for, and of no other.
+function's annotations a command of click is made when it is asked for, and of no other. Options
+that belong together are the fields of a dataclass, which the function takes as one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -140,16 +141,31 @@ def command_of(function: Callable[..., None], name: str) -> click.Command:
 
 def parameters_of(function: Callable[..., None]) -> list[click.Parameter]:
     """Return the parameters of a function, by what stands beside them."""
+    return [_parameter(name, *taken) for name, taken in taken_by(function).items()]
+
+
+def taken_by(function: Callable[..., None]) -> dict[str, tuple[Any, Any]]:
+    """Return what stands beside each parameter, and its default; those of a group one by one."""
     kinds = get_type_hints(function, include_extras=True)
-    given = inspect.signature(function).parameters
-    return [_parameter(name, kinds[name], one.default) for name, one in given.items()]
+    taken: dict[str, tuple[Any, Any]] = {}
+    for name, one in inspect.signature(function).parameters.items():
+        if is_dataclass(kinds[name]):
+            beside = get_type_hints(kinds[name], include_extras=True)
+            taken |= {each.name: (beside[each.name], each.default) for each in fields(kinds[name])}
+        else:
+            taken[name] = kinds[name], one.default
+    return taken
 
 
 def _reading(function: Callable[..., None]) -> Callable[..., None]:
     """Return the function; a usage that it refuses is told with the usage of its command."""
+    kinds = get_type_hints(function)
+    groups: dict[str, Any] = {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
 
     def read(**values: Any) -> None:
         try:
+            for name, group in groups.items():
+                values[name] = group(**{one.name: values.pop(one.name) for one in fields(group)})
             function(**values)
         except click.UsageError as error:
             error.ctx = error.ctx or click.get_current_context()

@@ -7,28 +7,20 @@ from typing import Annotated, Any
 
 from lupusim.cli.asking import (
     Answer,
-    BackendOption,
-    JobsOption,
+    Output,
     Partly,
     Place,
     PlotOption,
     Question,
-    ResumeOption,
-    SchedulerOption,
     values_of,
 )
 from lupusim.cli.options import (
-    Format,
-    FormatOption,
-    OutOption,
     ScenarioArgument,
     SeedOption,
-    WidthOption,
 )
 from lupusim.cli.parameters import Option
-from lupusim.cli.planning import assurance_options as believing
-from lupusim.cli.session import Backend
-from lupusim.cli.writing import ForceOption, save_figure, try_picture
+from lupusim.cli.planning.assurance_options import Doubt, Stake, ask_assurance, ask_value
+from lupusim.cli.writing import save_figure, try_picture
 from lupusim.scenario.document.content import is_text
 
 _SEED = 20260101
@@ -36,55 +28,27 @@ _SEED = 20260101
 
 def assurance(
     scenario: ScenarioArgument,
-    draws: Annotated[
-        list[str] | None,
-        Option(help="Calibrated model with draws, by name or file; repeat it."),
-    ] = None,
-    effect_sd: believing.EffectSdOption = None,
-    effect_on: believing.EffectOnOption = None,
-    sceptical: believing.ScepticalOption = None,
-    worthwhile_ratio: believing.WorthwhileRatioOption = None,
-    no_effect: believing.NoEffectOption = 0.0,
-    worthwhile: believing.WorthwhileOption = None,
-    by: believing.ByOption = None,
-    value: believing.ValueOption = None,
-    patient_cost: believing.PatientCostOption = 0.0,
+    *,
+    doubt: Doubt,
+    stake: Stake,
     replicates: Annotated[int, Option(min=100, help="Simulated trials per design.")] = 20_000,
     seed: SeedOption = None,
-    jobs: JobsOption = -1,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = False,
+    place: Place,
     plot: PlotOption = None,
-    force: ForceOption = False,
-    format: FormatOption = Format.table,
-    width: WidthOption = None,
+    output: Output,
 ) -> None:
     """Average the power over what is not known: calibration draws, and the effect itself."""
-    try_picture(plot, force)
-    place = Place(
-        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    try_picture(plot, output.force)
+    question = Question.opened(
+        "assurance", scenario, (place, output), seed=seed, n_replicates=replicates
     )
-    printed: dict[str, Any] = {"format": format, "width": width, "n_replicates": replicates}
-    question = Question.opened("assurance", scenario, place, seed=seed, **printed)
-    stake = believing.Stake(worthwhile=worthwhile, by=by, value=value, patient_cost=patient_cost)
-    doubt = believing.Doubt(
-        draws=tuple(draws or ()),
-        effect_sd=effect_sd,
-        effect_on=effect_on,
-        sceptical=sceptical,
-        worthwhile_ratio=worthwhile_ratio,
-        no_effect=no_effect,
-    )
-    if value is not None:
-        believing.ask_value(question, doubt, stake, replicates=replicates, plot=plot)
-    else:
-        believing.ask_assurance(question, doubt, stake, replicates=replicates, plot=plot)
+    ask = ask_assurance if stake.value is None else ask_value
+    ask(question, doubt, stake, replicates=replicates, plot=plot)
 
 
 def sensitivity(
     scenario: ScenarioArgument,
+    *,
     over: Annotated[
         list[str],
         Option(help='A path and its two values, "dropout.per_year=0.1,0.3"; repeat it.'),
@@ -95,29 +59,21 @@ def sensitivity(
     ] = False,
     replicates: Annotated[int, Option(min=100, help="Simulated trials per value.")] = 2000,
     seed: Annotated[int, Option(min=0)] = _SEED,
-    jobs: JobsOption = -1,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = False,
+    place: Place,
     plot: PlotOption = None,
-    force: ForceOption = False,
-    format: FormatOption = Format.table,
-    width: WidthOption = None,
+    output: Output,
 ) -> None:
     """Show what each number of a scenario does to its power, one at a time or together."""
     from lupusim.planning.sensitivity.one_at_a_time import Measure
 
-    try_picture(plot, force)
+    try_picture(plot, output.force)
     ranges = dict(values_of(words) for words in over)
     for path, values in ranges.items():
         if len(values) != 2:
             raise ValueError(f"--over {path}: give two values, low and high: 'sample_size=80,160'")
-    place = Place(
-        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    question = Question.opened(
+        "sensitivity", scenario, (place, output), seed=seed, n_replicates=replicates
     )
-    printed: dict[str, Any] = {"format": format, "width": width, "n_replicates": replicates}
-    question = Question.opened("sensitivity", scenario, place, seed=seed, **printed)
     measure = Measure(n_replicates=replicates, seed=seed)
     ask = _sobol if sobol else _tornado
     figure = ask(question, scenario, ranges, measure)

@@ -17,63 +17,40 @@ if TYPE_CHECKING:
     from lupusim.planning.assurance.effect_priors import EffectPrior
     from lupusim.trial import Trial
 
-EffectSdOption = Annotated[
-    float | None,
-    Option(help="Standard deviation of the log hazard ratio around the stated one."),
-]
-EffectOnOption = Annotated[
-    list[str] | None,
-    Option(
-        help='With --effect-sd, for arms with a model of their own: "active -> relapse" gets a '
-        "further hazard ratio around 1; repeat it."
-    ),
-]
-ScepticalOption = Annotated[
-    float | None,
-    Option(
-        share=True,
-        help="With --effect-sd: how much the uncontrolled study behind it counts, 0 to 1.",
-    ),
-]
-WorthwhileRatioOption = Annotated[
-    float | None,
-    Option(help="With --sceptical: hazard ratio that a sceptic gives 5 in 100 to be beaten."),
-]
-NoEffectOption = Annotated[
-    float, Option(share=True, help="Probability that there is no effect at all.")
-]
-WorthwhileOption = Annotated[
-    float | None,
-    Option(
-        share=True, help="Smallest true gain in the primary endpoint's probability worth having."
-    ),
-]
-ByOption = Annotated[
-    str | None,
-    Option(help='Study time at which events count as avoided, such as "2 years".'),
-]
-ValueOption = Annotated[
-    float | None,
-    Option(
-        help="Value of the trial's data: future patients who would be treated. A table over sizes."
-    ),
-]
-PatientCostOption = Annotated[
-    float,
-    Option(help="With --value: cost of a patient in the trial, in responders (or events)."),
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """What is not known, as the options say it; see their help."""
+    """What is not known, as the options say it."""
 
-    draws: tuple[str, ...]
-    effect_sd: float | None
-    effect_on: list[str] | None
-    sceptical: float | None
-    worthwhile_ratio: float | None
-    no_effect: float
+    draws: Annotated[
+        list[str] | None,
+        Option(help="Calibrated model with draws, by name or file; repeat it."),
+    ] = None
+    effect_sd: Annotated[
+        float | None,
+        Option(help="Standard deviation of the log hazard ratio around the stated one."),
+    ] = None
+    effect_on: Annotated[
+        list[str] | None,
+        Option(
+            help='With --effect-sd, for arms with a model of their own: "active -> relapse" gets a '
+            "further hazard ratio around 1; repeat it."
+        ),
+    ] = None
+    sceptical: Annotated[
+        float | None,
+        Option(
+            share=True,
+            help="With --effect-sd: how much the uncontrolled study behind it counts, 0 to 1.",
+        ),
+    ] = None
+    worthwhile_ratio: Annotated[
+        float | None,
+        Option(help="With --sceptical: hazard ratio that a sceptic gives 5 in 100 to be beaten."),
+    ] = None
+    no_effect: Annotated[
+        float, Option(share=True, help="Probability that there is no effect at all.")
+    ] = 0.0
 
     def __post_init__(self) -> None:
         if self.effect_sd is None and (self.effect_on or self.sceptical is not None):
@@ -126,7 +103,7 @@ class Doubt:
         from lupusim.planning.assurance.beliefs import FurtherRatio
         from lupusim.scenario.files.draws import load_model_draws
 
-        found: list[Any] = [load_model_draws(name) for name in self.draws]
+        found: list[Any] = [load_model_draws(name) for name in self.draws or ()]
         if self.effect_on and self.effect_sd is not None:
             edges = tuple(_edge(words) for words in self.effect_on)
             found.append(FurtherRatio(on=edges, sd=self.effect_sd, seed=seed))
@@ -142,12 +119,30 @@ def _edge(words: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stake:
-    """What an effect is worth, as the options say it; see their help."""
+    """What an effect is worth, as the options say it."""
 
-    worthwhile: float | None
-    by: str | None
-    value: float | None
-    patient_cost: float
+    worthwhile: Annotated[
+        float | None,
+        Option(
+            share=True,
+            help="Smallest true gain in the primary endpoint's probability worth having.",
+        ),
+    ] = None
+    by: Annotated[
+        str | None,
+        Option(help='Study time at which events count as avoided, such as "2 years".'),
+    ] = None
+    value: Annotated[
+        float | None,
+        Option(
+            help="Value of the trial's data: future patients who would be treated. "
+            "A table over sizes."
+        ),
+    ] = None
+    patient_cost: Annotated[
+        float,
+        Option(help="With --value: cost of a patient in the trial, in responders (or events)."),
+    ] = 0.0
 
     def __post_init__(self) -> None:
         if self.patient_cost and self.value is None:

@@ -13,29 +13,20 @@ import click
 
 from lupusim.cli.asking import (
     Answer,
-    BackendOption,
-    JobsOption,
+    Output,
     Partly,
     Place,
     PlotOption,
     Question,
-    ResumeOption,
-    SchedulerOption,
     values_of,
 )
 from lupusim.cli.options import (
-    Format,
-    FormatOption,
-    OutOption,
     ScenarioArgument,
     SeedOption,
-    WidthOption,
 )
 from lupusim.cli.parameters import Option
-from lupusim.cli.session import Backend
 from lupusim.cli.writing import (
     FileOption,
-    ForceOption,
     confirmed,
     drafted,
     save_draft,
@@ -70,6 +61,7 @@ class Spent(StrEnum):
 
 def size(
     scenario: ScenarioArgument,
+    *,
     power: Annotated[float, Option(share=True, help="Target, such as 0.9 or 90 %.")] = 0.9,
     over: Annotated[
         list[str] | None,
@@ -97,30 +89,24 @@ def size(
         ),
     ] = "any",
     seed: SeedOption = None,
-    jobs: JobsOption = -1,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = False,
+    place: Place,
     plot: PlotOption = None,
     file: FileOption = None,
-    force: ForceOption = False,
-    format: FormatOption = Format.table,
-    width: WidthOption = None,
+    output: Output,
 ) -> None:
     """Find the smallest trial that reaches a power, and confirm it on fresh replicates."""
     from lupusim.planning.sample_size.growth import has_several_designs
     from lupusim.planning.sample_size.options import Search
 
-    try_picture(plot, force)
-    place = Place(
-        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    try_picture(plot, output.force)
+    question = Question.opened(
+        "size", scenario, (place, output), seed=seed, n_replicates=_REPLICATES
     )
-    asked: dict[str, Any] = {"format": format, "width": width, "n_replicates": _REPLICATES}
-    question = Question.opened("size", scenario, place, seed=seed, **asked)
     loaded, seed = question.scenario, question.seed
     designs = _designs(scenario, loaded, over or (), power)
-    draft = drafted(file, force, lambda path: _draft(scenario, designs, over, frontier, path))
+    draft = drafted(
+        file, output.force, lambda path: _draft(scenario, designs, over, frontier, path)
+    )
     simulated = cache(lambda: _simulated(designs, event))
     question = replace(question, simulates=lambda: len(simulated()) > 0)
     precision = _precision(designs, simulated, precision)

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from lupusim.cli.asking import (
     Answer,
-    BackendOption,
-    JobsOption,
+    Output,
     Partly,
     Place,
     PlotOption,
     Question,
-    ResumeOption,
-    SchedulerOption,
 )
 from lupusim.cli.options import (
-    Format,
-    FormatOption,
-    OutOption,
     ScenarioArgument,
     SeedOption,
-    WidthOption,
 )
 from lupusim.cli.parameters import Option
-from lupusim.cli.session import Backend
 from lupusim.cli.writing import (
     FileOption,
-    ForceOption,
     confirmed,
     drafted,
     save_draft,
@@ -52,6 +43,7 @@ if TYPE_CHECKING:
 
 def solve(
     scenario: ScenarioArgument,
+    *,
     number: Annotated[
         list[str],
         Option(
@@ -86,30 +78,22 @@ def solve(
         int, Option(min=200, help="Simulated trials of each value near the answer.")
     ] = 10_000,
     seed: SeedOption = None,
-    jobs: JobsOption = -1,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = False,
+    place: Place,
     plot: PlotOption = None,
     file: FileOption = None,
-    force: ForceOption = False,
-    format: FormatOption = Format.table,
-    width: WidthOption = None,
+    output: Output,
 ) -> None:
     """Find the value of any number of a scenario at which power, say, is what you ask for."""
     from lupusim.planning.solving.search import Effort
     from lupusim.scenario.files.number_at import number_at
 
     goal = _goal(power, quantity, event)
-    try_picture(plot, force)
-    place = Place(
-        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    try_picture(plot, output.force)
+    question = Question.opened(
+        "solve", scenario, (place, output), seed=seed, n_replicates=replicates
     )
-    printed: dict[str, Any] = {"format": format, "width": width, "n_replicates": replicates}
-    question = Question.opened("solve", scenario, place, seed=seed, **printed)
     asked = number_at(scenario, number)
-    draft = drafted(file, force, lambda path: _draft(scenario, asked, path))
+    draft = drafted(file, output.force, lambda path: _draft(scenario, asked, path))
     _say_left_out(question.scenario)
     ends = _ends(between, asked)
     start = asked.number(ends)
