@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from lupusim.common.arrays import FloatArray, StateArray
@@ -21,14 +21,6 @@ from lupusim.records import HazardAlong
 from lupusim.trial import Endpoint, Trial
 from lupusim.trial.observation import Strategy
 from lupusim.trial.population.correlated import CORRELATED
-
-
-def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -> Measurement:
-    """Return the measurement of an endpoint on (n_replicates, n_patients) patients.
-
-    Visits go as planned and nothing intervenes.
-    """
-    return endpoint.measurement(Setting(states=states, shape=shape))
 
 
 def measure_trial(

@@ -8,9 +8,8 @@ from typing import Any
 from lupusim.common.arrays import FloatArray
 from lupusim.common.compiled.choice import work_ahead
 from lupusim.simulation.adaptation import rule_of
-from lupusim.simulation.adaptation.base import Followed
 from lupusim.simulation.costs import with_cost
-from lupusim.simulation.generation.generation import Block, Generated
+from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.counted import counted
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
@@ -64,18 +63,3 @@ def followed(
         conducted = rule_of(trial).conduct(trial, block, patients)
         found[name] = with_cost(trial, *conducted, patients.ended)
     return found, patients
-
-
-def measured(trial: Trial, block: Block, generated: Generated) -> dict[str, FloatArray]:
-    """Return each quantity of every replicate but its cost, shape (n_replicates,) each.
-
-    Parameters
-    ----------
-    trial : Trial
-        Its rules; none that picks each patient's arm.
-    block : Block
-        Which replicates.
-    generated : Generated
-        The patients, of the trial that its rule follows.
-    """
-    return rule_of(trial).conduct(trial, block, Followed.of(generated)).found

@@ -42,14 +42,6 @@ def generation_hash(trial: Trial) -> str:
     return content_hash(*trial.rule.generation(trial), *parts)
 
 
-def grouped(trials: Sequence[Trial]) -> list[list[int]]:
-    """Return the positions of trials that share their patients, group by group."""
-    groups: dict[str, list[int]] = {}
-    for number, trial in enumerate(trials):
-        groups.setdefault(generation_hash(trial), []).append(number)
-    return list(groups.values())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Two trials that share their patients, compared replicate by replicate."""

@@ -10,10 +10,15 @@ import pytest
 from lupusim.analysis.outcomes import BinaryOutcome, SurvivalOutcome
 from lupusim.common.rng import stream
 from lupusim.endpoints import Responder, TimeToEvent
-from lupusim.endpoints.measurement import measure
+from lupusim.endpoints.setting import Setting
 from lupusim.records import Observation
 from paths import SHAPE, STATES, N, first, make_path, patients, tell
 from tolerance import SEED
+
+
+def measure(endpoint, states, shape):
+    """Return its measurement of patients whose visits go as planned, and nothing intervenes."""
+    return endpoint.measurement(Setting(states=states, shape=shape))
 
 
 @pytest.fixture(scope="module")

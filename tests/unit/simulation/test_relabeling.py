@@ -11,7 +11,6 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.survival.logrank_looks import Exits, logrank_looks, relabeled_looks
 from lupusim.common.rng import stream
-from lupusim.model.effects import TreatmentEffect
 from lupusim.planning.controls.building import control_of
 from lupusim.planning.runs.run import RunOptions, run
 from lupusim.planning.runs.series import Estimates
@@ -108,7 +107,6 @@ def test_tests_that_work_out_no_randomizations_together_say_so() -> None:
 
 
 LOTS = Infusions(cells_per_kg=1e6, lots=Lots(sd=0.5, doses=10, raises=(("alive", "death"),)))
-WORSE = TreatmentEffect(on=(("alive", "death"),), hazard_ratio=0.9)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from lupusim.simulation.adaptation import Against, BayesianResponse, PromisingZo
 from lupusim.simulation.adaptation import base as blocks
 from lupusim.simulation.block import simulate, simulate_block
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.scoring import Pair, generation_hash, grouped, score_block
+from lupusim.simulation.scoring import Pair, generation_hash, score_block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import AtEvents, Trial
 from lupusim.trial.adaptation import Facts
@@ -90,6 +90,14 @@ GROUPS = {
     "adaptive allocation": {"0.9": bayesian(0.9), "0.99": bayesian(0.99)},
     "sizes": {str(least): resized(least) for least in (None, 0.1, 0.4)},
 }
+
+
+def grouped(trials: list[Trial]) -> list[list[int]]:
+    """Return the positions of trials that share their patients, group by group."""
+    groups: dict[str, list[int]] = {}
+    for number, one in enumerate(trials):
+        groups.setdefault(generation_hash(one), []).append(number)
+    return list(groups.values())
 
 
 @pytest.mark.parametrize("name", GROUPS)

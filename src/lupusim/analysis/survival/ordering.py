@@ -24,7 +24,7 @@ _SHORTEST = 1e-200  # years: of what is shorter 29 bits can't be cut out
 
 _ShortKeys = NDArray[np.int32]
 LongKeys = Callable[[IntArray], IntArray]
-"""Returns the sorted keys of some rows, as `lupusim.analysis.survival.sorting.sorted_keys`."""
+"""Returns the sorted keys of some rows, of `lupusim.analysis.survival.sorting.sort_keys`."""
 
 
 class Order(NamedTuple):

@@ -153,7 +153,7 @@ def grouped_sums(keys: IntArray, bits: int) -> RankSums:
     Parameters
     ----------
     keys : (n_replicates, n_patients) integer array
-        From `lupusim.analysis.survival.sorting.sorted_keys`.
+        Of `lupusim.analysis.survival.sorting.sort_keys`, rising in each row.
     bits : int
         Top bits of a key that number the stratum.
     """
@@ -183,7 +183,7 @@ def event_groups(keys: IntArray, bits: int = 0) -> EventGroups:
     Parameters
     ----------
     keys : (n_replicates, n_patients) integer array
-        From `lupusim.analysis.survival.sorting.sorted_keys`.
+        Of `lupusim.analysis.survival.sorting.sort_keys`, rising in each row.
     bits : int
         Top bits of a key that number the stratum.
     """

@@ -127,7 +127,7 @@ def pooled_curve(groups: EventGroups, keys: IntArray, bits: int = 0) -> PooledCu
     groups : EventGroups
         The event times.
     keys : (n_replicates, n_patients) integer array
-        From `lupusim.analysis.survival.sorting.sorted_keys`.
+        Of `lupusim.analysis.survival.sorting.sort_keys`, rising in each row.
     bits : int
         Top bits of a key that number the stratum.
     """

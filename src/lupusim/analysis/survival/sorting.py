@@ -103,11 +103,6 @@ def joined_flags(event: BoolArray, arm: BoolArray | StateArray) -> StateArray:
     return flags | arm.view(np.int8)
 
 
-def sorted_keys(time: FloatArray, event: BoolArray, arm: BoolArray) -> IntArray:
-    """Return the keys of each row's patients in rising order."""
-    return np.sort(sort_keys(time, event, arm), axis=1)
-
-
 def time_key(time: float) -> int:
     """Return the largest key that a patient with this time could have (one stratum)."""
     return int(np.array(time + 0.0).view(np.int64)) | FLAGS

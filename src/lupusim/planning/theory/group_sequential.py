@@ -19,8 +19,6 @@ from lupusim.trial import Analysis, Trial
 from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.enrollment.arm_periods import arms_change
 
-_TIME_TOLERANCE = 1e-9
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequentialTheory:

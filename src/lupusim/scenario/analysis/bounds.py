@@ -37,7 +37,6 @@ _EFFICACY: dict[str, Callable[[float], EfficacyRule]] = {
     "wang_tsiatis": lambda delta: WangTsiatis(delta=delta),
 }
 _GIVEN = ("z", "p")
-_SCALES = (*_GIVEN, "effect")
 _DEFAULT_ALPHA = 0.025
 _DEFAULT_BETA = 0.1
 _GREAT_HARM = math.log(1.5)  # nobody waits for it before giving up

@@ -108,10 +108,6 @@ def adaptive_course(
     return course.arm[0], decisions[-1].calendar_time, tuple(decisions)
 
 
-def _named(names: list[str], which: BoolArray) -> list[str]:
-    return [name for name, yes in zip(names, which, strict=True) if yes]
-
-
 def _joined(said: str, told: str) -> str:
     return f"{said}: {told}" if told else said
 

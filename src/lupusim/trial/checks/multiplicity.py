@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lupusim.trial.multiplicity import Family
 
 _KEY = "analysis.multiplicity"
-_ROUNDING = 1e-9
 
 
 def family_problems(trial: TrialParts) -> Iterator[Problem]:

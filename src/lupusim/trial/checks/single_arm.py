@@ -11,8 +11,6 @@ from lupusim.trial.observation import Consequence, Strategy
 if TYPE_CHECKING:
     from lupusim.trial.design import Analysis, TrialParts
 
-_TIME_TOLERANCE = 1e-9
-
 
 def arms_problems(trial: TrialParts, analysis: Analysis) -> Iterator[Problem]:
     """Yield what does not fit between a trial's test and the number of its arms."""

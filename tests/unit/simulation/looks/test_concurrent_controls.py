@@ -12,7 +12,9 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.sample_size.prefixes import why_not_nested
-from lupusim.simulation.block import measured, simulate
+from lupusim.simulation.adaptation import rule_of
+from lupusim.simulation.adaptation.base import Followed
+from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared, sizes
 from lupusim.simulation.looks.cutoffs import observed
@@ -172,7 +174,7 @@ def test_looks_of_an_arm_that_joined_later_have_their_own_information():
     assert later.undefined[:, 0].all()
     assert np.array_equal(later.information[:, 1:], np.tile([40.0, 80.0], (12, 1)))
     assert (first.information[:, 0] >= 60).all()
-    found = measured(trial, BLOCK, generated)
+    found = rule_of(trial).conduct(trial, BLOCK, Followed.of(generated)).found
     assert (found["controls_dose 2"] <= 40).all()
 
 
