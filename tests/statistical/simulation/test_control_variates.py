@@ -142,10 +142,10 @@ BY_KIDNEY = Population(
     effects=(replace(BY_FACTOR, on=(("alive", "death"),), hazard_ratio=2.5),),
 )
 AGE = NormalCovariate(mean=0.0, sd=1.0)
-OLDER = Population(
-    covariates={"age": AGE},
-    effects=(CovariateEffect(covariate="age", on=(("alive", "death"),), hazard_ratio=1.8),),
-)
+AGES = CovariateEffect(covariate="age", on=(("alive", "death"),), hazard_ratio=1.8)
+OLDER = Population(covariates={"age": AGE}, effects=(AGES,))
+DYING = ("active", "death"), ("relapse", "death")
+OLDER_DIE = replace(OLDER, effects=(replace(AGES, on=DYING),))
 RIVALS = MultiStateModel(
     name="rivals",
     states=("alive", "stroke", "death"),
@@ -243,8 +243,24 @@ KINDS: dict[str, Trial] = {
         hazard_ratio=0.7,
         analysis=analysis("restricted_mean"),
     ),
-    "several states": survival_trial(
-        arms=two_arms(DISEASE, better_on(("active", "death"), ("relapse", "death")))
+    "several states": survival_trial(arms=two_arms(DISEASE, better_on(*DYING))),
+    "a covariate that acts on several states": survival_trial(
+        arms=two_arms(DISEASE, better_on(*DYING, onset=0.3, lasts=1.0)),
+        population=OLDER_DIE,
+        dropout=Dropout(per_year=0.2, by_arm={"new": 2.0}),
+    ),
+    "a frailty in several states, competing events": competing(
+        "gray", population=Population(frailties=(FRAILTY,))
+    ),
+    "a factor steers and acts on several states": survival_trial(
+        arms=two_arms(DISEASE, better_on(*DYING)),
+        population=replace(BY_KIDNEY, effects=(replace(BY_FACTOR, on=DYING),)),
+        stratify_by=("nephritis",),
+        analysis=analysis("cox", stratify_by=("nephritis",)),
+    ),
+    "a factor acts on hazards of the time in a state": survival_trial(
+        arms=two_arms(RELAPSING, better_on(("ill", "death"))),
+        population=replace(BY_KIDNEY, effects=(replace(BY_FACTOR, on=(("ill", "death"),)),)),
     ),
     "hazards of the time in a state": survival_trial(
         arms=two_arms(RELAPSING, better_on(("ill", "death")))
@@ -462,6 +478,7 @@ HONEST = [
         "two doses, a response",
         "years in remission",
         "strata that act, at events",
+        "a covariate that acts on several states",
     )
     for null in (False, True)
 ]
@@ -543,8 +560,12 @@ def test_a_wrong_law_of_a_level_is_caught(kind: str) -> None:
             win_trial("welch", primary=YEARS),
         ),
         (replace(SLEDAI, marker=replace(SLEDAI.marker, correlation=0.1)), SLEDAI),
+        (
+            competing("gray", population=Population(frailties=(replace(FRAILTY, variance=1.0),))),
+            KINDS["a frailty in several states, competing events"],
+        ),
     ],
-    ids=["competing", "an incidence", "a score", "years", "a score of who is let in"],
+    ids=["competing", "an incidence", "a score", "years", "a score of who is let in", "a frailty"],
 )
 def test_a_wrong_law_of_values_is_caught(wrong: Trial, right: Trial) -> None:
     _, values = simulated(right, control_of(wrong), 2 * n_blocks(right))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -26,6 +26,7 @@ CELLS = 128
 _POINTS = (64, 256, 1024)  # roots of unity: more events are told from fewer by more of them
 _RARE = 1e-7  # chance of more events than are told apart
 _QUADRATURE = 1e-5  # what two quadratures over patients may differ by
+_DIGITS = 12  # of a cell's share of the time, and of a ratio
 _SMALL, _ORDER = 0.25, 11  # a matrix so small needs so many terms of its series, for 1e-16
 
 
@@ -131,17 +132,45 @@ def _mixed(
     names = [arm.name for arm in trial.arms]
     ends = {*map(trial.states.index, trial.arms[0].model.absorbing or ()), len(trial.states)}
     ways = {arm.name: list(ways_out(trial, arm)) for arm in trial.arms}
-    alike: dict[tuple[object, ...], list[tuple[float, Law]]] = {}
-    for arm, share, one in _laws(trial, fine=fine):
-        law = one.beside(ways[arm.name], 1)
-        form = (arm.name, law.entries, *((arc.begin, arc.end) for arc in law.arcs))
-        alike.setdefault(form, []).append((share, law))
+    of_arms: dict[str, list[tuple[float, Law]]] = {name: [] for name in names}
+    for arm, share, law in _laws(trial, fine=fine):
+        of_arms[arm.name].append((share, law.beside(ways[arm.name], 1)))
     found = np.zeros((2, len(names), edges.size, n_points))
-    for (name, *_), people_of in alike.items():
-        counted = _counted([law for _, law in people_of], wanted, ends, edges, n_points)
-        shares = np.array([share for share, _ in people_of])
-        found[:, names.index(str(name))] += np.tensordot(shares, counted, axes=1)
+    for number, people_of in enumerate(of_arms.values()):
+        for shares, alike in _by_form(people_of):
+            counted = _counted(alike, wanted, ends, edges, n_points)
+            found[:, number] += np.tensordot(shares, counted, axes=1)
     return found
+
+
+def ever_by(
+    people_of: Iterable[tuple[float, Law]], ends: set[int], edges: FloatArray
+) -> FloatArray:
+    """Return the chance to have been in some states by each time, of a mixture of patients.
+
+    Parameters
+    ----------
+    people_of : iterable of (float, Law)
+        The share of each kind, whose hazards are constant or functions of study time.
+    ends : set of int
+        Positions of the states.
+    edges : (n_times,) array
+        Study times (years), rising from 0.
+    """
+    found = np.zeros(edges.size)
+    for shares, alike in _by_form(people_of):
+        found += shares @ _counted(alike, set(), ends, edges, 1)[:, 0, :, 0]
+    return found
+
+
+def _by_form(people_of: Iterable[tuple[float, Law]]) -> Iterator[tuple[FloatArray, list[Law]]]:
+    """Yield the shares and laws of those whose laws have the same entries and arcs."""
+    alike: dict[tuple[object, ...], list[tuple[float, Law]]] = {}
+    for share, law in people_of:
+        form = (law.entries, *((arc.begin, arc.end) for arc in law.arcs))
+        alike.setdefault(form, []).append((share, law))
+    for found in alike.values():
+        yield np.array([share for share, _ in found]), [law for _, law in found]
 
 
 def ways_out(trial: Trial, arm: Arm) -> Iterator[Arc]:
@@ -175,16 +204,16 @@ def _counted(
     """
     first, n_cells = laws[0], edges.size - 1
     rates = np.array([[_mean_hazards(arc, edges) for arc in law.arcs] for law in laws])
-    rates = np.moveaxis(rates.reshape(len(laws), -1, n_cells), 1, 2)  # no arcs: nobody moves
-    kinds, kind = np.unique(rates.reshape(-1, rates.shape[2]), axis=0, return_inverse=True)
+    growth = np.moveaxis(rates.reshape(len(laws), -1, n_cells) * _widths(edges), 1, 2)
+    kinds, kind = np.unique(growth.reshape(-1, growth.shape[2]), axis=0, return_inverse=True)
     points = np.exp(-2j * np.pi * np.arange(n_points // 2 + 1) / n_points)
     moves = np.zeros((len(kinds), points.size, first.n_states, first.n_states), dtype=complex)
-    for arc, rate in zip(first.arcs, kinds.T, strict=True):
+    for arc, grown in zip(first.arcs, kinds.T, strict=True):
         if arc.begin not in ends:
             weight = points if arc.end in wanted else np.ones_like(points)
-            moves[:, :, arc.begin, arc.end] += rate[:, None] * weight
-            moves[:, :, arc.begin, arc.begin] -= rate[:, None]
-    steps = _exponentials(moves * (edges[1] - edges[0]))
+            moves[:, :, arc.begin, arc.end] += grown[:, None] * weight
+            moves[:, :, arc.begin, arc.begin] -= grown[:, None]
+    steps = _exponentials(moves)
     now = np.tile(first.start.astype(complex), (len(laws), points.size, 1))
     course = [now]
     for one in kind.reshape(len(laws), n_cells).T:
@@ -209,6 +238,11 @@ def _exponentials(matrices: ComplexArray) -> ComplexArray:
     return np.asarray(found)
 
 
+def _widths(edges: FloatArray) -> FloatArray:
+    """Return the widths of cells; cells alike have one exponential, so none differs by rounding."""
+    return np.asarray(np.round(np.diff(edges) / edges[-1], _DIGITS) * edges[-1])
+
+
 def _mean_hazards(arc: Arc, edges: FloatArray) -> FloatArray:
     """Return the hazard of an arc in each cell of study time."""
     width = np.diff(edges)
@@ -220,8 +254,8 @@ def _mean_hazards(arc: Arc, edges: FloatArray) -> FloatArray:
         marks = np.unique(np.concatenate([edges, breaks[(breaks > 0) & (breaks < edges[-1])]]))
         middle = (marks[1:] + marks[:-1]) / 2
         reached = np.append(0.0, np.cumsum(np.diff(marks) * arc.ratio.at(middle)))
-        ratio = np.diff(np.interp(edges, marks, reached)) / width
-    # cells whose hazard is the same have one exponential: it must not differ by rounding
+        ratio = np.round(np.diff(np.interp(edges, marks, reached)) / width, _DIGITS)
+    # neither must a hazard that is the same differ by rounding
     return np.asarray(ratio * (np.diff(arc.cumulative(edges)) / width if rate is None else rate))
 
 

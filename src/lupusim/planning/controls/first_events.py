@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel
+from lupusim.planning.controls.event_law import ever_by
+from lupusim.planning.theory.counts.cells import is_quadrature
 
 if TYPE_CHECKING:
     from lupusim.engines.exact.law import Law
@@ -22,6 +25,7 @@ _TOLERANCE = 1e-7
 _RENEWAL = 1e-6  # where hazards depend on the time in a state
 _QUADRATURE = 1e-5  # what two quadratures over patients may differ by
 _EVERY = 4  # of the times asked about, one is worked out there
+_NOBODY = 1e-300  # chance still to be free, whose logarithm is finite
 
 
 def is_solved(model: MultiStateModel, ends: Sequence[str]) -> bool:
@@ -36,10 +40,26 @@ def is_solved(model: MultiStateModel, ends: Sequence[str]) -> bool:
         return False
 
 
-def is_at_once(model: MultiStateModel, ends: Sequence[str]) -> bool:
-    """Return whether all patients go straight into `ends` if they go anywhere."""
+def is_mixed(model: MultiStateModel, ends: Sequence[str], *, few: bool) -> bool:
+    """Return whether the law of the first entry into `ends` is known of patients who differ.
+
+    It is where all go straight there if they go anywhere, or where hazards are constant but for
+    what multiplies them.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        Of an arm.
+    ends : sequence of str
+        States.
+    few : bool
+        Whether few kinds of patients differ: hazards may depend on the time in a state, since
+        each kind has a renewal equation to solve.
+    """
     try:
-        return bool(ends) and is_direct(model, ends)
+        if not ends or is_direct(model, ends):
+            return bool(ends)
+        return _renews(model, ends) and (few or _is_constant(model))
     except NoExactSolutionError:
         return False
 
@@ -99,10 +119,17 @@ def first_entries(
     """
     if is_direct(model, (*events, *others)):
         return _straight(_laws(model), {model.index(state) for state in events}, times)
-    by_event = _ever(model, events, times)
+    return _either(partial(_ever, model, times=times), events, others)
+
+
+def _either(
+    ever_in: Callable[[Sequence[str]], FloatArray], events: Sequence[str], others: Sequence[str]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the chances to have entered `events`, and `others`, which end a history."""
+    by_event = ever_in(events)
     if not others:
         return by_event, np.zeros_like(by_event)
-    return by_event, _ever(model, (*events, *others), times) - by_event
+    return by_event, ever_in((*events, *others)) - by_event
 
 
 def _ever(model: MultiStateModel, events: Sequence[str], times: FloatArray) -> FloatArray:
@@ -112,20 +139,35 @@ def _ever(model: MultiStateModel, events: Sequence[str], times: FloatArray) -> F
     if _is_constant(model):
         return ever(model, events, times, tolerance=_TOLERANCE)
     # SPEED: renewal equations take their time; a hazard is nearly straight between their dates
-    some = np.unique(np.append(times[::_EVERY], times[-1]))
-    free = 1 - ever(model, events, some, tolerance=_RENEWAL)
-    return np.asarray(1 - np.exp(np.interp(times, some, np.log(free))))
+    some = _some_of(times)
+    return _between(some, ever(model, events, some, tolerance=_RENEWAL), times)
+
+
+def _some_of(times: FloatArray) -> FloatArray:
+    return np.unique(np.append(times[::_EVERY], times[-1]))
+
+
+def _between(known: FloatArray, chance: FloatArray, times: FloatArray) -> FloatArray:
+    """Return a chance at all times from that at some, between which a hazard is nearly straight."""
+    free = np.log(np.maximum(1 - chance, _NOBODY))
+    return np.asarray(1 - np.exp(np.interp(times, known, free)))
 
 
 def first_entries_in(
-    trial: Trial, arm: int, endpoint: EventTime, times: FloatArray, levels: Mapping[str, str]
+    trial: Trial,
+    arm: int,
+    endpoint: EventTime,
+    times: FloatArray,
+    levels: Mapping[str, str],
+    *,
+    roughly: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the same for the patients of an arm, whom covariates and frailties may tell apart.
 
     Parameters
     ----------
     trial : Trial
-        If these act on hazards, patients go straight into one of the ends.
+        If these act on hazards, its arms' models are such that :func:`is_mixed`.
     arm : int
         Position of the arm.
     endpoint : EventTime
@@ -134,6 +176,8 @@ def first_entries_in(
         Study times (years), rising from 0.
     levels : mapping of str to str
         Of factors that act; patients of other levels are left out.
+    roughly : bool
+        Whether no second quadrature over patients is asked for.
 
     Raises
     ------
@@ -141,15 +185,16 @@ def first_entries_in(
         If the exact engine does not reach its tolerance, or two quadratures over patients differ.
     """
     model, population = trial.arms[arm].law, trial.population
-    if not (population.effects or population.frailties):
+    if not (population.effects or population.frailties or model.covariates):
         return first_entries(model, endpoint.events, endpoint.competing, times)
-    wanted = {model.index(state) for state in endpoint.events}
-    fine, coarse = (
-        _straight(_mixed(trial, arm, levels, fine=fine), wanted, times) for fine in (True, False)
+    finest, *coarse = (
+        _of_mixture(list(_mixed(trial, arm, levels, fine=fine)), model, endpoint, times)
+        for fine in ((True,) if roughly or not is_quadrature(trial) else (True, False))
     )
-    if (apart := float(np.abs(np.subtract(fine, coarse)).max())) > _QUADRATURE:
+    apart = max((float(np.abs(np.subtract(finest, one)).max()) for one in coarse), default=0.0)
+    if apart > _QUADRATURE:
         raise NoExactSolutionError(f"two quadratures over patients differ by {apart:.1g}")
-    return fine
+    return finest
 
 
 def _mixed(
@@ -167,6 +212,32 @@ def _mixed(
         for person in people(trial, cell, fine=fine):
             for share, law, classes in laws_of(arms, person):
                 yield float(cell.share / whole * person.weight * share * classes[0]), law
+
+
+def _of_mixture(
+    mixed: Sequence[tuple[float, Law]],
+    model: MultiStateModel,
+    endpoint: EventTime,
+    times: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same of kinds of patients with their shares."""
+    if is_direct(model, (*endpoint.events, *endpoint.competing)):
+        return _straight(mixed, {model.index(state) for state in endpoint.events}, times)
+    some = _some_of(times)
+
+    def ever_in(states: Sequence[str]) -> FloatArray:
+        from lupusim.engines.exact.solution import mixture, solve_law
+
+        ends = {model.index(state) for state in states}
+        if _is_constant(model):
+            return _between(some, ever_by(mixed, ends, some), times)
+        parts = [
+            (share, solve_law(law.stopped(frozenset(ends)), some, tolerance=_RENEWAL))
+            for share, law in mixed
+        ]
+        return _between(some, mixture(some, parts).probabilities[:, min(ends)], times)
+
+    return _either(ever_in, endpoint.events, endpoint.competing)
 
 
 def _straight(

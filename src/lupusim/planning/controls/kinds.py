@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import replace
 
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
-from lupusim.planning.controls.first_events import is_at_once, is_solved
+from lupusim.planning.controls.first_events import is_mixed, is_solved
 from lupusim.planning.controls.sampled.numbers import is_mean_known
 from lupusim.planning.controls.sampled.pairs import due_at_looks, is_worth_it
 from lupusim.planning.controls.shares import is_of_classes, staged
 from lupusim.planning.controls.values import is_share, known_at_looks
 from lupusim.planning.theory.assumptions import why_not_plain
-from lupusim.planning.theory.counts.cells import acting_factors
+from lupusim.planning.theory.counts.cells import acting_factors, is_quadrature
 from lupusim.planning.theory.counts.design import is_enumerated
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.simulation.relabeling import is_exchangeable
@@ -114,9 +115,8 @@ def _why_not_plain(trial: Trial, asked: Comparison) -> str:
     """Return why times are not those of independent patients of one law; empty if they are."""
     endpoint = trial.endpoints[asked.endpoint].time_of_event
     ends = () if endpoint is None else (*endpoint.events, *endpoint.competing)
-    # of who goes there at once, however fast, the law is a mixture
     known = _is_apart(trial) or are_kinds_few(trial)
-    mixed = known and all(is_at_once(arm.law, ends) for arm in trial.arms)
+    mixed = known and all(is_mixed(arm.law, ends, few=_are_few(trial)) for arm in trial.arms)
     plain = replace(asked.analysis, stratify_by=(), adjust_for=())
     return why_not_plain(trial, plain, mixed=mixed)
 
@@ -177,8 +177,21 @@ def are_kinds_few(trial: Trial) -> bool:
         names = set(trial.stratify_by) & set(acting_factors(trial))
     except NoExactSolutionError:
         return False
-    factors = trial.population.factors
-    return _is_told(trial) and math.prod(len(factors[name]) for name in names) <= _MOST_KINDS
+    return _is_told(trial) and _n_kinds(trial, names) <= _MOST_KINDS
+
+
+def _n_kinds(trial: Trial, names: Set[str]) -> int:
+    return math.prod(len(trial.population.factors[name]) for name in names)
+
+
+def _are_few(trial: Trial) -> bool:
+    """Return whether factors alone act on hazards, with few combinations of their levels."""
+    try:
+        names = set(acting_factors(trial))
+        drawn = names <= set(trial.population.factors) and not is_quadrature(trial)
+        return drawn and _n_kinds(trial, names) <= _MOST_KINDS
+    except NoExactSolutionError:
+        return False
 
 
 def _is_kept(trial: Trial) -> bool:

@@ -79,7 +79,8 @@ def why_not_plain(trial: Trial, analysis: Analysis, *, mixed: bool = False) -> s
     Where they may be `mixed`, covariates and frailties that act on hazards are no reason.
     """
     population = trial.population
-    acting = population.effects or population.frailties
+    by_model = any(arm.model.covariates for arm in trial.arms)
+    acting = population.effects or population.frailties or by_model
     # what a screening finds makes nobody differ by itself: effects and covariates would
     reasons = {
         "hazards differ by covariates or frailties": acting and not mixed,
@@ -97,7 +98,7 @@ def why_not_plain(trial: Trial, analysis: Analysis, *, mixed: bool = False) -> s
 def _is_straight(arm: Arm) -> bool:
     """Return whether all patients of an arm follow one law from the start."""
     alike = arm.infusions is None or arm.infusions.same_for_all
-    return arm.switch is None and alike and not arm.model.covariates
+    return arm.switch is None and alike
 
 
 def response_chance(trial: Trial, law: MultiStateModel, primary: ResponseAtVisit) -> float:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from lupusim.endpoints import TimeToEvent
+from lupusim.model import Transition
+from lupusim.model.hazards import WeibullHazard
 from lupusim.planning.controls.building import control_of, known_control
 from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.ledger import Existing, Ledger, LedgerError
@@ -25,6 +27,14 @@ from trials import DISEASE, analysis, disease_trial, survival_trial
 
 PLAIN = RunOptions(estimates=Estimates.PLAIN)
 ILL = (Arm(name="a", model=DISEASE), Arm(name="b", model=DISEASE))
+WEIBULL = WeibullHazard(shape=0.6, scale=0.8)
+FALLING = replace(
+    DISEASE,
+    transitions=(
+        *DISEASE.transitions[:-1],
+        Transition(from_state="relapse", to_state="death", hazard=WEIBULL),
+    ),
+)
 FRAIL = Population(frailties=(GammaFrailty(variance=0.4, on=(("active", "death"),)),))
 BY_STATE = Dropout(per_year=0.1, by_state={"remission": 2.0})
 
@@ -39,14 +49,19 @@ def scenario(*trials, n_replicates: int = 400) -> Scenario:
     "trial",
     [
         disease_trial(),
-        survival_trial(arms=ILL, population=FRAIL),
+        survival_trial(arms=tuple(replace(arm, model=FALLING) for arm in ILL), population=FRAIL),
         survival_trial(arms=ILL, dropout=BY_STATE),
         survival_trial(
             visits=(1.0,),
             primary=TimeToEvent(name="seen", events=("death",), origin=("alive",)),
         ),
     ],
-    ids=["everything at once", "frailty", "dropout by state", "an origin"],
+    ids=[
+        "everything at once",
+        "many kinds, hazards of the time in a state",
+        "dropout by state",
+        "an origin",
+    ],
 )
 def test_what_is_not_known_in_law_is_counted(trial) -> None:
     assert not is_controlled(trial)

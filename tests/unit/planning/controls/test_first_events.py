@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.linalg
 
+from lupusim.endpoints import TimeToEvent
 from lupusim.engines.exact import ever
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import LatentClass, MultiStateModel, Transition
@@ -15,11 +17,11 @@ from lupusim.model.hazards import WeibullHazard
 from lupusim.planning.controls.first_events import (
     first_entries,
     first_entries_in,
-    is_at_once,
     is_direct,
+    is_mixed,
     is_solved,
 )
-from lupusim.trial import Population
+from lupusim.trial import Arm, Population
 from lupusim.trial.population.covariates import CovariateEffect, GammaFrailty, NormalCovariate
 from trials import DISEASE, survival_trial, way
 
@@ -89,27 +91,30 @@ def test_a_hazard_that_changes_behind_a_state_between_is_not_solved_at_once() ->
     assert not is_solved(later, ("well",))
 
 
+FADING = MultiStateModel(
+    name="fading",
+    states=("well", "ill", "dead"),
+    transitions=(
+        way("well", "ill", 1.5),
+        Transition(from_state="ill", to_state="dead", hazard=WeibullHazard(shape=0.7, scale=1.2)),
+    ),
+)
+
+
+def ill_then_dead(rate: float, t: float) -> float:
+    """Return who is dead by a time: ill since s, so spaced that its chance is equal between two."""
+    chance = (np.arange(200_000) + 0.5) / 200_000 * (1 - np.exp(-rate * t))
+    ill = -np.log1p(-chance) / rate
+    dead = 1 - np.exp(-(((t - ill) / 1.2) ** 0.7))
+    return float(dead.mean() * (1 - np.exp(-rate * t)))
+
+
 def test_a_hazard_of_the_time_in_a_state_is_that_of_a_convolution() -> None:
-    model = MultiStateModel(
-        name="fading",
-        states=("well", "ill", "dead"),
-        transitions=(
-            way("well", "ill", 1.5),
-            Transition(
-                from_state="ill", to_state="dead", hazard=WeibullHazard(shape=0.7, scale=1.2)
-            ),
-        ),
-    )
-    assert is_solved(model, ("dead",))
+    assert is_solved(FADING, ("dead",))
     times = np.linspace(0.0, 3.0, 2049)
-    found = first_entries(model, ("dead",), (), times)[0]
-    # ill since s, dead within t - s; s so spaced that its chance is the same between each two
+    found = first_entries(FADING, ("dead",), (), times)[0]
     for t in (0.4, 1.7, 3.0):
-        chance = (np.arange(200_000) + 0.5) / 200_000 * (1 - np.exp(-1.5 * t))
-        ill = -np.log1p(-chance) / 1.5
-        dead = 1 - np.exp(-(((t - ill) / 1.2) ** 0.7))
-        expected = dead.mean() * (1 - np.exp(-1.5 * t))
-        assert np.interp(t, times, found) == pytest.approx(expected, abs=3e-5)
+        assert np.interp(t, times, found) == pytest.approx(ill_then_dead(1.5, t), abs=3e-5)
 
 
 def test_patients_whom_a_number_and_a_frailty_tell_apart_are_a_mixture(monkeypatch) -> None:
@@ -135,7 +140,50 @@ def test_patients_whom_a_number_and_a_frailty_tell_apart_are_a_mixture(monkeypat
         first_entries_in(trial, 0, trial.primary, times, {})
 
 
-def test_only_who_goes_there_at_once_is_mixed() -> None:
-    assert is_at_once(TWO_ENDS, ("ill", "dead"))
-    assert not is_at_once(TWO_ENDS, ("dead",))
-    assert not is_at_once(TWO_ENDS, ())
+def test_patients_who_differ_on_their_way_through_states_are_a_mixture() -> None:
+    acts = CovariateEffect(
+        covariate="age", on=(("active", "remission"), ("relapse", "death")), hazard_ratio=1.8
+    )
+    population = Population(covariates={"age": NormalCovariate(mean=0.0, sd=1.0)}, effects=(acts,))
+    relapse = TimeToEvent(name="relapse", events=("relapse",), competing=("death",))
+    arms = Arm(name="one", model=DISEASE), Arm(name="other", model=DISEASE)
+    trial = survival_trial(arms=arms, primary=relapse, population=population)
+    times = np.linspace(0.0, 3.0, 2049)
+    ages = np.linspace(-8.0, 8.0, 401)
+    weight = np.exp(-(ages**2) / 2) / np.exp(-(ages**2) / 2).sum()
+    edges = {("active", "remission"): 1.5, ("active", "death"): 0.3, ("remission", "relapse"): 0.8}
+    names = {name: number for number, name in enumerate(DISEASE.states)}
+    rates = np.zeros((ages.size, 4, 4))
+    for (begin, end), rate in edges.items():  # followed to the first relapse
+        factor = 1.8**ages if (begin, end) in acts.on else 1.0
+        rates[:, names[begin], names[end]] += rate * factor
+        rates[:, names[begin], names[begin]] -= rate * factor
+    found = first_entries_in(trial, 0, relapse, times, {})
+    for place in (256, 1024, 2048):
+        shares = np.tensordot(weight, scipy.linalg.expm(rates * times[place])[:, 0], axes=1)
+        relapsed, dead = shares[names["relapse"]], shares[names["death"]]
+        assert [one[place] for one in found] == pytest.approx([relapsed, dead], abs=1e-6)
+
+
+def test_few_kinds_of_patients_may_have_hazards_of_the_time_in_a_state() -> None:
+    acts = CovariateEffect(covariate="sex", level="male", on=(("well", "ill"),), hazard_ratio=2.0)
+    population = Population(factors={"sex": {"female": 0.4, "male": 0.6}}, effects=(acts,))
+    arms = Arm(name="one", model=FADING), Arm(name="other", model=FADING)
+    dead, times = TimeToEvent(name="death", events=("dead",)), np.linspace(0.0, 3.0, 2049)
+    trial = survival_trial(arms=arms, population=population, primary=dead)
+    assert is_mixed(FADING, ("dead",), few=True)
+    assert not is_mixed(FADING, ("dead",), few=False)
+    found = first_entries_in(trial, 0, dead, times, {})[0]
+    men = first_entries_in(trial, 0, dead, times, {"sex": "male"})[0]
+    for place in (273, 1160, 2048):
+        of_men, of_women = (ill_then_dead(rate, times[place]) for rate in (3.0, 1.5))
+        assert men[place] == pytest.approx(of_men, abs=3e-5)
+        assert found[place] == pytest.approx(0.4 * of_women + 0.6 * of_men, abs=3e-5)
+
+
+def test_only_known_laws_are_mixed() -> None:
+    assert is_mixed(TWO_ENDS, ("ill", "dead"), few=False)
+    assert not is_mixed(TWO_ENDS, ("dead",), few=True)
+    assert not is_mixed(TWO_ENDS, (), few=True)
+    assert is_mixed(DISEASE, ("death",), few=False)
+    assert not is_mixed(DISEASE, ("active",), few=True)  # where all begin

@@ -23,7 +23,7 @@ from lupusim.trial import Population
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.population.covariates import CovariateEffect
 from tolerance import SEED, assert_within_mcse
-from trials import DISEASE, analysis, exponential_arm, survival_trial
+from trials import analysis, exponential_arm, survival_trial
 
 _ON = (("alive", "death"),)
 POPULATION = Population(
@@ -80,15 +80,10 @@ def test_a_randomization_adds_by_level_what_it_would_alone():
     np.testing.assert_allclose(score.relabeled(whole, labels)[0], score.values(whole), atol=1e-12)
 
 
-def test_many_kinds_and_states_between_are_counted():
+def test_many_kinds_that_steer_the_allocation_are_counted():
     assert why_counted(survival_trial(**STEERED)) == ""
     many = {f"region {k}": 1 / 17 for k in range(17)}
     act = CovariateEffect(covariate="region", level="region 3", on=_ON, hazard_ratio=2.0)
     regions = replace(POPULATION, factors={"region": many}, effects=(act,))
     words = "hazards differ by covariates or frailties"
     assert why_counted(survival_trial(population=regions, stratify_by=("region",))) == words
-    arms = tuple(replace(arm, model=DISEASE, effects=()) for arm in survival_trial().arms)
-    act = replace(POPULATION.effects[0], on=(("active", "death"),))
-    between = replace(POPULATION, effects=(act,))
-    trial = survival_trial(**STEERED | {"population": between}, arms=arms)
-    assert why_counted(trial) == words
