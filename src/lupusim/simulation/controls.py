@@ -273,9 +273,7 @@ class Score:
 
     def steps(self, sums: FloatArray) -> FloatArray:
         """Return the steps less their expectations, (n_replicates, n_steps)."""
-        with np.errstate(over="ignore"):  # far above the threshold: 0, as infinity says
-            high = np.exp((sums[:, None] - self.thresholds) / self.scale)
-        return np.asarray(1.0 / (1.0 + high) - self.means.mean(axis=0))
+        return np.asarray(_below(sums, self.thresholds, self.scale) - self.means.mean(axis=0))
 
     def values(self, whole: Whole) -> FloatArray:
         """Return what has mean 0 in every replicate, (n_replicates, n_steps)."""
@@ -287,6 +285,12 @@ class Score:
         return self.steps(sums.ravel()).reshape(*sums.shape, -1)
 
 
+def _below(sums: FloatArray, thresholds: FloatArray, scale: float) -> FloatArray:
+    """Return smoothed steps: nearly 1 for sums below each threshold, (n_replicates, n_steps)."""
+    with np.errstate(over="ignore"):  # far above the threshold: 0, as infinity says
+        return np.asarray(1.0 / (1.0 + np.exp((sums[:, None] - thresholds) / scale)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together:
     """Steps of several arms' sums, multiplied: whether none of them claims an effect."""
@@ -294,9 +298,8 @@ class Together:
     sums: Sequence[Sum]  # over control and arm, of each comparison
     arms: Sequence[int]  # positions of the arms
     slopes: FloatArray  # of what controls add to each sum in what they add to the first; (n_arms,)
-    thresholds: FloatArray  # where the steps are; (n_arms, n_steps)
-    scale: float  # how smooth they are
-    below: bool  # whether small sums claim an effect
+    between: FloatArray  # sums that claim nothing, lowest and highest; (n_arms, 2, n_steps)
+    scale: float  # how smooth the steps at both ends are
     means: FloatArray  # exact mean of each product in some enrollments; (n_draws, n_steps)
 
     def steps(self, control: FloatArray, own: FloatArray) -> FloatArray:
@@ -310,10 +313,9 @@ class Together:
             What the patients of each arm add to its sum.
         """
         found = np.ones((control.size, self.means.shape[1]))
-        for slope, sums, at in zip(self.slopes, own, self.thresholds, strict=True):
-            away = ((slope * control + sums)[:, None] - at) / self.scale
-            with np.errstate(over="ignore"):  # far from the threshold: 0, as infinity says
-                found /= 1.0 + np.exp(-away if self.below else away)
+        for slope, sums, ends in zip(self.slopes, own, self.between, strict=True):
+            low, high = (_below(slope * control + sums, at, self.scale) for at in ends)
+            found *= high - low
         return np.asarray(found - self.means.mean(axis=0))
 
     def values(self, whole: Whole) -> FloatArray:

@@ -294,6 +294,12 @@ KINDS: dict[str, Trial] = {
     "two doses, survival": survival_trial(
         arms=DOSES, n_patients=90, family=Family(procedure=Dunnett(ratio=(1, 1, 1)))
     ),
+    "two doses, survival on two sides": survival_trial(
+        arms=(DOSES[0], *(exponential_arm(name, 0.6) for name in ("high", "low"))),
+        n_patients=90,
+        family=Family(procedure=Dunnett(ratio=(1, 1, 1), sided=2)),
+        analysis=analysis(sided=2, alpha=0.2),  # such that both sides are claimed
+    ),
     "two doses, survival at looks": survival_trial(
         arms=DOSES,
         n_patients=90,
@@ -479,6 +485,7 @@ HONEST = [
         "years in remission",
         "strata that act, at events",
         "a covariate that acts on several states",
+        "two doses, survival on two sides",
     )
     for null in (False, True)
 ]

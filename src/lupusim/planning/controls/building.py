@@ -83,7 +83,7 @@ def _control_of(trial: Trial, *, seed: int, growth: int) -> Control | None:
                 drawn.append(means)
             last.append((one, sums[-1]))
     if is_together(trial, last):
-        product = together(trial, last, [_steps_of(trial, *one) for one in last])
+        product = together(last, [_unclaimed(trial, *one) for one in last])
         if product is not None:
             scores.append(product)
             drawn.append(Drawn(n_steps=product.means.shape[1]))
@@ -137,16 +137,25 @@ def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> Iterator[tu
         yield Score(sum=one.sum, thresholds=thresholds, scale=SCALE, means=steps), drawn
 
 
-def _steps_of(trial: Trial, asked: Comparison, one: LookSum) -> FloatArray:
-    """Return where the steps of the only look are."""
-    middle = _middle(trial, asked, one, expected_levels(trial, asked))
-    return np.asarray((middle[:, None] + np.array(_OFFSETS)).ravel())
+def _unclaimed(trial: Trial, asked: Comparison, one: LookSum) -> FloatArray:
+    """Return between which sums nothing is claimed at the only look, (2, n_steps)."""
+    levels, offsets = _middle(trial, asked, one, expected_levels(trial, asked)), np.array(_OFFSETS)
+    if asked.analysis.sided == 1:
+        at = (levels[:, None] + offsets).ravel()
+        always = np.full_like(at, np.inf)
+        return np.stack([-always, at] if _sign(trial, asked) > 0 else [at, always])
+    rising = np.sort(levels)
+    lowest, highest = rising[: rising.size // 2], rising[: rising.size // 2 - 1 : -1]
+    return np.stack([(lowest[:, None] - offsets).ravel(), (highest[:, None] + offsets).ravel()])
 
 
 def _middle(trial: Trial, asked: Comparison, one: LookSum, bounds: FloatArray) -> FloatArray:
     """Return where bounds are to be expected for a sum."""
-    sign = asked.analysis.test.benefit_sign(trial.endpoints[asked.endpoint].better)
-    return np.asarray(sign * _in_units(bounds, one) + one.margin - one.mean)
+    return np.asarray(_sign(trial, asked) * _in_units(bounds, one) + one.margin - one.mean)
+
+
+def _sign(trial: Trial, asked: Comparison) -> int:
+    return asked.analysis.test.benefit_sign(trial.endpoints[asked.endpoint].better)
 
 
 def _in_units(bounds: FloatArray, one: LookSum) -> FloatArray:

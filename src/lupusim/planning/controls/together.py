@@ -20,7 +20,7 @@ _FADED = 1e-4  # of the law of what controls add, at the highest frequency: beyo
 
 
 def is_together(trial: Trial, sums: Sequence[tuple[Comparison, LookSum]]) -> bool:
-    """Return whether several arms of many patients are compared once, on one side.
+    """Return whether several arms of many patients are compared once.
 
     Parameters
     ----------
@@ -31,14 +31,13 @@ def is_together(trial: Trial, sums: Sequence[tuple[Comparison, LookSum]]) -> boo
     """
     arms = [one.arm for one, _ in sums]
     alone = len({one.endpoint for one, _ in sums}) == 1 and len(set(arms)) == len(arms) > 1
-    one_sided = trial.analysis is not None and trial.analysis.sided == 1
     exact = all(one.slopes is None for _, one in sums)
     kept = exact and not (trial.interims or trial.rule.changes or arms_change(trial.arms))
-    return alone and one_sided and kept and n_nodes(trial.n_patients) == NODES
+    return alone and kept and n_nodes(trial.n_patients) == NODES
 
 
 def together(
-    trial: Trial, sums: Sequence[tuple[Comparison, LookSum]], at: Sequence[FloatArray]
+    sums: Sequence[tuple[Comparison, LookSum]], at: Sequence[FloatArray]
 ) -> Together | None:
     r"""Return the product of the steps of several arms, and its mean; None where that is rough.
 
@@ -47,19 +46,17 @@ def together(
 
     .. math:: E \prod_k h(s_k - a_k) = \int f(c) \prod_k E\,h(b_k c + r_k - a_k)\,dc
 
+    (where both sides claim, :math:`h(s_k - a_k) - h(s_k - a'_k)` for :math:`h(s_k - a_k)`)
     with :math:`r_k` from the patients of the arm, and :math:`f` by Fourier inversion.
 
     Parameters
     ----------
-    trial : Trial
-        Whose sums they are.
     sums : sequence of (Comparison, LookSum)
         Of each arm.
-    at : sequence of (n_steps,) arrays
-        Where the steps of each are.
+    at : sequence of (2, n_steps) arrays
+        Between which sums each claims nothing.
     """
-    (asked, first), *_ = sums
-    sign = asked.analysis.test.benefit_sign(trial.endpoints[asked.endpoint].better)
+    (_, first), *_ = sums
     size = math.sqrt(float(first.variances[0]))
     slopes = np.sqrt([one.variances[0] / first.variances[0] for _, one in sums])
     nodes = frequencies(size)
@@ -69,18 +66,24 @@ def together(
         return None
     waves = np.exp(-1j * nodes[:, None] * control)
     weight = (law @ waves).real * ((nodes[1] - nodes[0]) / math.pi * (control[1] - control[0]))
-    product = np.ones((*weight.shape, len(at[0])))
-    for (_, one), slope, thresholds in zip(sums, slopes, at, strict=True):
-        nodes = frequencies(math.sqrt(float(one.variances[1])))
-        moved = (thresholds[None] - slope * control[:, None]).ravel()
-        below = step_means(one.law(nodes)[:, 1], nodes, moved, SCALE).reshape(product.shape)
-        product *= below if sign > 0 else 1 - below
+    product = np.ones((*weight.shape, at[0].shape[1]))
+    for (_, one), slope, between in zip(sums, slopes, at, strict=True):
+        low, high = (_below(one, ends - slope * control[:, None]) for ends in between)
+        product *= high - low
     return Together(
         sums=[one.sum for _, one in sums],
         arms=[one.arm for one, _ in sums],
         slopes=slopes,
-        thresholds=np.stack(at),
+        between=np.stack(at),
         scale=SCALE,
-        below=sign < 0,
         means=np.einsum("dj,djs->ds", weight, product),
     )
+
+
+def _below(one: LookSum, ends: FloatArray) -> FloatArray:
+    """Return the mean of a step of what an arm's patients add, (n_draws, *shape of the ends)."""
+    if np.isinf(ends).all():
+        return np.full((1, *ends.shape), float(ends.max() > 0))
+    nodes = frequencies(math.sqrt(float(one.variances[1])))
+    found = step_means(one.law(nodes)[:, 1], nodes, ends.ravel(), SCALE)
+    return found.reshape(len(found), *ends.shape)

@@ -18,15 +18,25 @@ from lupusim.trial import Trial
 from trials_of_values import value_trial
 
 
-@pytest.mark.parametrize(("n", "better"), [(30, "more"), (30, "fewer"), (60, "more")])
-def test_its_mean_is_that_of_all_tables(n: int, better: str) -> None:
+def on_two_sides(trial: Trial) -> Trial:
+    family = replace(trial.family, procedure=replace(trial.family.procedure, sided=2))
+    return replace(trial, analysis=replace(trial.analysis, sided=2), family=family)
+
+
+@pytest.mark.parametrize(
+    ("n", "better", "sided"),
+    [(30, "more", 1), (30, "fewer", 1), (60, "more", 1), (30, "more", 2), (60, "fewer", 2)],
+)
+def test_its_mean_is_that_of_all_tables(n: int, better: str, sided: int) -> None:
     trial = value_trial("pooled_z", "response", doses="dunnett", sample_size=3 * n)
+    if sided == 2:
+        trial = on_two_sides(trial)
     if better == "fewer":
         turned = replace(trial.primary, better=type(trial.primary.better)(-1))
         trial = replace(trial, primary=turned)
     found = control_of(trial).scores[-1]
     assert isinstance(found, Together)
-    assert found.below == (better == "fewer")
+    assert np.isinf(found.between).any() == (sided == 1)
     law = value_law(trial, trial.primary, trial.analysis.test)
     number = np.arange(n + 1)
     chances = [binom(n, share).pmf(number) for share in law.weight[:, 1]]
@@ -39,13 +49,12 @@ def test_its_mean_is_that_of_all_tables(n: int, better: str) -> None:
         return number * one + (n - number) * none - n * adds.mean[arm]
 
     control = added(0, 0)
-    sign = -1 if found.below else 1
     for step in range(found.means.shape[1]):
         of_arms = []
         for which, arm in enumerate(found.arms):
             sums = found.slopes[which] * control[:, None] + added(which, arm)[None]
-            away = (sums - found.thresholds[which, step]) / found.scale
-            of_arms.append(expit(-sign * away) @ chances[arm])
+            low, high = (expit((end - sums) / found.scale) for end in found.between[which, :, step])
+            of_arms.append((high - low) @ chances[arm])
         expected = float(chances[0] @ np.prod(of_arms, axis=0))
         assert found.means[:, step].mean() == pytest.approx(expected, abs=2e-5)
 
@@ -66,10 +75,16 @@ def test_it_is_the_last_of_the_controls_and_one_where_no_arm_is_near_a_claim() -
     assert values.shape[1] == n_each + n_steps
 
 
-def test_two_sides_and_few_patients_have_none() -> None:
+def test_few_patients_have_none() -> None:
     few = value_trial("ancova", doses="holm", sample_size=48)
     assert not any(isinstance(one, Together) for one in control_of(few).scores)
-    sided = value_trial("ancova", doses="holm")
-    two = replace(sided, analysis=replace(sided.analysis, sided=2))
-    assert not any(isinstance(one, Together) for one in control_of(two).scores)
-    assert isinstance(control_of(sided).scores[-1], Together)
+    many = value_trial("ancova", doses="holm")
+    assert isinstance(control_of(many).scores[-1], Together)
+
+
+def test_two_sides_claim_outside_of_all_that_one_does_not() -> None:
+    one_sided = value_trial("pooled_z", "response", doses="dunnett", sample_size=150)
+    one, two = (control_of(trial).scores[-1] for trial in (one_sided, on_two_sides(one_sided)))
+    assert (two.between[:, 0] < two.between[:, 1]).all()
+    highest = [found.between[:, 1].max(axis=1) for found in (one, two)]
+    assert (highest[1] > highest[0]).all()  # half of the error on either side
