@@ -30,6 +30,9 @@ from lupusim.scenario.document.edits import parsed, with_value
 from lupusim.scenario.document.yaml_writer import block
 
 RELAPSE = ("arms", 1, "outcomes", "relapse")
+DRIFT = "population.effects.0.hazard_ratio"
+RATIO = "arms.msc.effects.0.hazard_ratio"
+TO_COMPARE = "To compare: hazard ratio, "
 SCORE = ("arms", 1, "outcomes", "score")
 
 
@@ -62,6 +65,8 @@ def test_what_a_field_shows_it_writes_back(name):
         ("score_change", "Mean change, treated", "-8", (*SCORE, "24 weeks"), -8),
         ("event_rate", "Events, control", "2", ("arms", 0, "outcomes", "flares"), "2 per year"),
         ("two_rates", "Sizes to compare", "90, 60", ("vary",), {"sample_size": [60, 90]}),
+        ("phase3_bicla_52w", TO_COMPARE + "msc", "1.5; 3", ("vary", RATIO), [1.5, 3]),
+        ("null_and_drift", TO_COMPARE + "population", "0.57, 1", ("vary", DRIFT), [0.57, 1]),
     ],
 )  # fmt: skip
 def test_a_typed_value_changes_its_line_alone(name, label, typed, path, stands):
@@ -326,6 +331,8 @@ def test_drawn_tables_stand_before_what_was_simulated_and_are_no_exact_power():
 def test_the_answer_of_a_size_tells_the_exact_power_first():
     answer = {"n_patients": 120, "interval": [120, 120], "power": 0.81, "power_mcse": 0.006}
     assert size_words(answer) == "120 patients in all: power 0.810 (0.006)."
+    events = size_words(answer | {"interval": [118, 122], "n_events": 81})
+    assert events.startswith("120 patients in all (between 118 and 122), with the data cut at 81")
     known = size_words(answer | {"power_exact": 0.806004})
     assert known == "120 patients in all: exact power 0.8060, simulated as a check 0.810 (0.006)."
 

@@ -15,6 +15,7 @@ from lupusim.app.pages.sensitivity import assumptions, over, spread, swing_row
 from lupusim.app.runs.jobs import Job, State
 from lupusim.planning.runs import forecast
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
+from lupusim.report.run.kept import KeptRunError
 from lupusim.report.words.paths import path_in_words
 from lupusim.scenario.files.what_if import what_if
 from tolerance import SEED
@@ -61,11 +62,13 @@ def test_a_value_that_is_none_says_what_to_type():
         over(field, "few", "40")
 
 
-def test_a_run_is_drawn_as_its_report_draws_it_and_a_broken_one_is_not(tmp_path):
+def test_a_run_is_drawn_as_its_report_draws_it_and_of_a_broken_one_it_is_said_why_not(tmp_path):
     pytest.importorskip("matplotlib")
     (tmp_path / "result.json").write_text("{}", encoding="utf-8")
-    assert picture_of_run(tmp_path) is None
-    assert picture_of_runs({"one": tmp_path}) is None
+    with pytest.raises(KeptRunError, match="it holds no result of a run"):
+        picture_of_run(tmp_path)
+    with pytest.raises(KeptRunError, match="it holds no result of a run"):
+        picture_of_runs({"one": tmp_path})
 
 
 def test_a_long_run_is_told_before_and_a_short_one_is_not(monkeypatch):

@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
+import lupusim
 from lupusim.app.designs.drafts import Drafts
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.app.guard import MOST_BYTES, Gate, Guard, is_loopback
 from lupusim.app.runs.jobs import Job, State
 from lupusim.app.runs.past_runs import find_run, new_run, past_runs, remember
+from lupusim.planning.execution.ledger import Ledger
 from lupusim.scenario.document.edits import parsed
 
 
@@ -191,6 +193,21 @@ def test_a_broken_note_of_a_run_is_no_error(folder):
     assert found is not None
     assert found.result is None
     assert past_runs(folder) == []
+
+
+def test_a_run_that_was_cancelled_knows_its_scenario_by_its_ledger(folder):
+    name, path = new_run(folder, "trial")
+    scenario = lupusim.load_scenario("two_rates")
+    with Ledger(path) as ledger:
+        ledger.begin(scenario, n_replicates=10, seed=1)
+    found = find_run(folder, name)
+    assert found is not None
+    assert found.can_go_on
+    assert found.text == scenario.text
+    assert found.title == "Two rates, 30 % against 55 % at 24 weeks"
+    (path / "ledger.sqlite").write_bytes(b"broken")
+    assert found.text == ""
+    assert found.title == ""
 
 
 def test_names_are_safe_in_paths():

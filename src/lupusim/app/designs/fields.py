@@ -139,9 +139,21 @@ def _read_sizes(typed: str) -> dict[str, list[int]]:
     return {"sample_size": sorted(set(map(int, parts)))}
 
 
+def _show_numbers(value: Any) -> str | None:
+    listed = is_list(value) and all(map(is_number, value))
+    return ", ".join(map(_number, value)) if listed else None
+
+
+def _read_numbers(typed: str) -> list[int | float]:
+    parts = re.split(r"[,;\s]+", typed.strip(" ,;"))
+    return list(dict.fromkeys(_read_number(part, "1.5, 2.3") for part in parts))
+
+
 _N = r"([0-9]+(?:\.[0-9]+)?)"
 _DURATION = rf"{_N} (?:day|week|month|year)s?"
 _SIZES = Way(show=_show_sizes, read=_read_sizes)
+_WHERE = re.compile(" on .*(?=, )")  # transitions: many, in the help
+_NUMBERS = Way(show=_show_numbers, read=_read_numbers)
 _PERCENT = words(rf"{_N} ?%", "{} %", "30")
 _A_YEAR = words(rf"{_N} ?% a year", "{} % a year", "15")
 _IN_A_TIME = text(rf"{_N} ?% in {_DURATION}", "a share and a time such as 10 % in 24 weeks")
@@ -219,7 +231,13 @@ def fields_of(content: Any) -> list[Field]:
 
     Only those are returned that the file holds in the way the form writes it.
     """
-    candidates = [*_of_outcome(content), *_effects(content), *_last_look(content), *_COMMON]
+    candidates = [
+        *_of_outcome(content),
+        *_effects(content),
+        *_varied(content),
+        *_last_look(content),
+        *_COMMON,
+    ]
     return [field for field in candidates if field.shown(content) is not None]
 
 
@@ -332,6 +350,24 @@ def _effects(content: Any) -> Iterator[Field]:
                 label=f"Hazard ratio{which}, {at(arm, 'name')}", unit="times", group=TRUTH,
                 path=path, way=a_number, help=f"{called[:1].upper()}{called[1:]}; 1 is no effect.",
             )  # fmt: skip
+
+
+def _varied(content: Any) -> Iterator[Field]:
+    """Yield a list for each number that varies between the designs, but for sizes alone."""
+    vary = value_at(content, ("vary",))
+    if not is_mapping(vary) or list(vary) == ["sample_size"]:
+        return
+    short: list[str] = []
+    for path in vary:
+        called = path_in_words(path, content)
+        short.append(_WHERE.sub("", called))
+        again = f" {short.count(short[-1])}" if short[-1] in short[:-1] else ""
+        yield Field(
+            label=f"To compare: {short[-1]}{again}", unit="side by side", way=_NUMBERS,
+            path=("vary", path), group=PATIENTS if path == "sample_size" else TRUTH,
+            help=f"{called[:1].upper()}{called[1:]}: a design for each value, or for each "
+            "combination of several lists.",
+        )  # fmt: skip
 
 
 def _last_look(content: Any) -> Iterator[Field]:

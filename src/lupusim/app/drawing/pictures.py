@@ -28,33 +28,39 @@ def show_svg(content: bytes, alternative: str) -> None:
     picture.props["alt"] = alternative
 
 
-def show_later(draw: Callable[[], bytes | None], alternative: str) -> None:
-    """Draw a picture as soon as it is made, beside what else the page does."""
+def show_later(draw: Callable[[], bytes], alternative: str) -> None:
+    """Draw a picture as soon as it is made, beside what else the page does; or say why not."""
     place = ui.element("div")
     with place:
         ui.label("The picture is being drawn.").classes("muted small")
 
     async def show() -> None:
-        content = await run.io_bound(draw)
+        content, why = None, ""
+        try:
+            content = await run.io_bound(draw)
+        except (ImportError, LupusimError, ValueError, OSError) as error:  # of other versions, ...
+            why = f"There is no picture: {error}"
         if place.is_deleted:
             return
         place.clear()
-        if content:
-            with place:
+        with place:
+            if content:
                 show_svg(content, alternative)
+            elif why:
+                ui.label(why).classes("muted small")
 
     ui.timer(0.05, show, once=True)
 
 
-def picture_of_run(folder: Path) -> bytes | None:
-    """Return the figure that says most of a run that a folder keeps; None where it can't be."""
+def picture_of_run(folder: Path) -> bytes:
+    """Return the figure that says most of a run that a folder keeps."""
     from lupusim.report.figures.runs import run_figure
     from lupusim.report.run.kept import load_run
 
     return _drawn(lambda: run_figure(load_run(folder)))
 
 
-def picture_of_runs(folders: Mapping[str, Path]) -> bytes | None:
+def picture_of_runs(folders: Mapping[str, Path]) -> bytes:
     """Return the operating characteristics of kept runs side by side, by their names."""
     from lupusim.report.figures.runs import characteristics_figure
     from lupusim.report.run.comparison import designs_of
@@ -66,10 +72,6 @@ def picture_of_runs(folders: Mapping[str, Path]) -> bytes | None:
     return _drawn(draw)
 
 
-def _drawn(draw: Callable[[], Figure]) -> bytes | None:
-    """Return a figure as SVG; a run of other versions, or broken off, has none."""
-    try:
-        with _ONE_AT_A_TIME:
-            return as_svg(draw())
-    except (ImportError, LupusimError, ValueError, OSError):
-        return None
+def _drawn(draw: Callable[[], Figure]) -> bytes:
+    with _ONE_AT_A_TIME:
+        return as_svg(draw())

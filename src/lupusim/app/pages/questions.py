@@ -170,7 +170,9 @@ def size_words(found: dict[str, Any]) -> str:
         power = f"power {share(drawn)} of drawn tables, simulated as a check {simulated}"
     lower, upper = found["interval"]
     between = "" if lower == upper else f" (between {grouped(lower)} and {grouped(upper)})"
-    return f"{grouped(found['n_patients'])} patients in all{between}: {power}."
+    n_events = found.get("n_events")
+    cut = "" if n_events is None else f", with the data cut at {grouped(n_events)} events"
+    return f"{grouped(found['n_patients'])} patients in all{between}{cut}: {power}."
 
 
 def assurance_words(found: dict[str, Any]) -> str:

@@ -28,7 +28,8 @@ _OFTEN = 0.3
 _SPREAD = 0.1
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _ASKED = ("What you expect", "Patients")
-_NOT_ASKED = {"Measured at", "Patients in all", "Sizes to compare", "Allocation", "Sites"}
+_NOT_ASKED = {"Measured at", "Patients in all", "Allocation", "Sites"}
+_VARIES = "vary"  # between designs, not from low to high
 
 
 def assumptions(text: str) -> list[Field]:
@@ -37,7 +38,8 @@ def assumptions(text: str) -> list[Field]:
         content: Any = parsed(text).content
     except InputError:
         return []
-    asked = [f for f in fields_of(content) if f.group in _ASKED and f.label not in _NOT_ASKED]
+    fields = [field for field in fields_of(content) if field.path[0] != _VARIES]
+    asked = [f for f in fields if f.group in _ASKED and f.label not in _NOT_ASKED]
     spreads = ((field, spread(field.shown(content) or "")) for field in asked)
     return [field for field, (low, high) in spreads if low != high]
 
@@ -128,7 +130,7 @@ class Sensitivity:
             self._say_command()
 
     def _draw_ranges(self) -> None:
-        text = self._text()
+        text = self.run.text
         content: Any = parsed(text).content if text else {}
         with self._ranges_box:
             for field in assumptions(text) if text else []:
@@ -143,12 +145,6 @@ class Sensitivity:
                     pair.append(made)
                 self._rows.append((field, pair[0], pair[1]))
         self._leave_out.set_visibility(bool(self._rows))
-
-    def _text(self) -> str:
-        try:
-            return (self.run.folder / "scenario.yaml").read_text(encoding="utf-8")
-        except OSError:
-            return ""
 
     def _ranges(self) -> list[str]:
         """Return what is asked; raises ValueError with what to type."""
@@ -215,7 +211,7 @@ class Sensitivity:
             ui.label("Simulating. This takes from seconds to some minutes.").classes("note")
         if job.state is not State.DONE or job.result is None:
             return
-        text = self._text()
+        text = self.run.text
         called = partial(path_in_words, content=parsed(text).content if text else {})
         try:
             picture = (self.run.folder / PICTURE).read_bytes()

@@ -10,7 +10,8 @@ from typing import Any
 from lupusim.app.folder import RUNS, StartFolder, plain_name
 from lupusim.common.frozen import dataclass
 from lupusim.common.output import read_object, write
-from lupusim.errors import InputError
+from lupusim.errors import InputError, LupusimError
+from lupusim.planning.execution.ledger import Ledger
 from lupusim.scenario.document.edits import parsed, value_at
 
 NOTE = "asked.json"
@@ -29,11 +30,24 @@ class PastRun:
     result: dict[str, Any] | None  # what was found; None while it is not complete
 
     @property
+    def text(self) -> str:
+        """Its scenario file, of a run that is not complete from its ledger; empty where none."""
+        try:
+            return (self.folder / "scenario.yaml").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            pass
+        try:
+            with Ledger.reading(self.folder) as ledger:
+                return "".join(asked.text for asked in ledger.asked()[:1])
+        except (LupusimError, OSError):
+            return ""
+
+    @property
     def content(self) -> Any:
         """What its scenario file holds; nothing where there is none that can be read."""
         try:
-            return parsed((self.folder / "scenario.yaml").read_text(encoding="utf-8")).content
-        except (InputError, OSError, ValueError):
+            return parsed(self.text).content
+        except InputError:
             return {}
 
     @property
