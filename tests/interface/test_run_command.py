@@ -95,7 +95,10 @@ def test_precision_in_numbers_and_the_maximum(lupusim):
     assert code == 0
     assert "is what the maximum of 300 replicates gives" in " ".join(out.split())
     told = json.loads(lupusim("run", SCENARIO, "--decide", "power > 0.5", "--format", "json")[1])
-    assert told["notes"] == ["design: power > 0.5: yes (error at most 0.01)"]
+    (note,) = told["notes"]
+    assert note == "design: power > 0.5: yes (error at most 0.01)"
+    out = lupusim("run", SCENARIO, "--decide", "power > 0.5")[1]
+    assert out.startswith(f"{note}\n")  # what was asked, before all else
 
 
 def test_events_are_one_json_object_a_line(lupusim):

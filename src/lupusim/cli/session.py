@@ -230,7 +230,7 @@ def _bar(scenario: Scenario) -> Iterator[Listener]:
     words = TextColumn("{task.description}")
     columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(scenario.name)
+        task = bar.add_task(scenario.name, total=None)
 
         def show(state: Progress) -> None:
             power = f", power {rounded(state.power)}" if state.power else ""
@@ -239,3 +239,5 @@ def _bar(scenario: Scenario) -> Iterator[Listener]:
             )
 
         yield show
+        if bar.tasks[task].total is None:  # what was computed has had nothing to count
+            bar.update(task, visible=False)

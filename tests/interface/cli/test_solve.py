@@ -109,7 +109,7 @@ def test_patients_and_sites_are_found_for_a_number_of_months(tmp_path: Path) -> 
     asked = ("--quantity", "duration=36 months", *FEW)
     enrolling = 36 - 12 * 24 / 52.1775
     words = " ".join(told(str(known), "--for", "sample_size", *asked).split())
-    assert "duration (years) is 3 at sample_size = " in words
+    assert "duration (months) is 36 at sample_size = " in words
     patients = float(words.split("at sample_size = ")[1].split()[0])
     assert abs(patients - 5 * enrolling) <= 6  # the last of them comes by chance
     found = json.loads(told(str(known), "--for", "enrollment.sites", *asked, "--format", "json"))

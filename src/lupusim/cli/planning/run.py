@@ -275,10 +275,12 @@ def _print_table(result: RunResult, shown: Shown) -> None:
     console = Console(width=shown.width, markup=False, highlight=False)
     rows = None if shown.details else main_rows
     _say_partial(result)
-    if result.complete:
+    if result.complete:  # what was asked to be decided, and what to beware of, stand first
+        _say_notes(result, console.width)
         console.print(run_report(result, rows))
         print(how_to_repeat(result))
-    elif result.points:
+        return
+    if result.points:
         console.print(operating_table(result, rows))
     _say_notes(result, console.width)
 
@@ -290,7 +292,7 @@ def _say_partial(result: RunResult) -> None:
 
 def _say_notes(result: RunResult, width: int) -> None:
     for note in result.notes:
-        print(fill(note, width, initial_indent="  ", subsequent_indent="  "))
+        print(fill(note, width))
 
 
 def run_folder(out: Path, *, force: bool) -> Folder:

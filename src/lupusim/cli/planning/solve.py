@@ -118,9 +118,12 @@ def _draft(scenario: str, asked: NumberInFile, path: Path) -> Draft:
 
 def _words(found: Solution, asked: NumberInFile) -> str:
     """Return what stands above a scenario of the value that was found."""
+    from lupusim.report.questions.solved import in_its_unit
+
     value = asked.stated.in_words(f"{found.value:.6g}")
     how = confirmed(found.exact, found.confirmed, found.seed)
-    target = f"{found.asked} {found.goal.target:g}"
+    what, each = in_its_unit(found)
+    target = f"{what} {each * found.goal.target:g}"
     return f"{' = '.join(asked.paths)} = {value}, for {target} ({how})"
 
 

@@ -6,6 +6,8 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import click
@@ -138,7 +140,7 @@ def _tell_written(path: Path, taken: list[str], understood: str) -> None:
     """Say what is in the file, and what may be wrong with it."""
     name = shlex.quote(str(path))
     if taken:
-        print(f"Not said, so taken: {', '.join(taken)}.")
+        print(fill(f"Not said, so taken: {', '.join(taken)}.", get_terminal_size().columns))
     if understood:
         print(understood)
     print(f"{path} is written. Now: lupusim check {name}, then lupusim run {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lupusim.planning.assurance.results import Assurance, PointAssurance
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.tables import AnswerTable
+from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
 
 _ROWS = {
@@ -43,10 +44,16 @@ def assurance_table(result: Assurance) -> AnswerTable:
     for name, words in _ROWS.items():
         told = name in _OF_WHAT_IS_STATED or not result.certain
         if told and any(name in known for known in estimates):
-            say = share if name == "power" else rounded
-            cells = (say(known[name]) if name in known else "" for known in estimates)
-            table.add_row(words, *cells)
+            means = [known.get(name) for known in estimates]
+            exact = name == "power" and not any(mean and mean.mcse for mean in means)
+            say = _exactly if exact else share if name == "power" else rounded
+            row = f"{words} (exact)" if exact else words  # said once: columns stay narrow
+            table.add_row(row, *("" if mean is None else say(mean) for mean in means))
     return table
+
+
+def _exactly(mean: Mean) -> str:
+    return f"{mean.value:.4f}"
 
 
 def _how_of_draws(result: Assurance) -> tuple[str, str]:

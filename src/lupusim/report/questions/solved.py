@@ -11,10 +11,12 @@ from lupusim.report.numbers import grouped, rounded
 from lupusim.report.tables import AnswerTable
 from lupusim.scenario.files.number_at import NumberInFile
 from lupusim.simulation.tally import Mean
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_YEARS, _MONTHS = "(years)", "(months)"
 _DIGITS = 6  # of what is known exactly
 _ALL_DIGITS = 100.0  # of a standard error
 _HARDLY_KNOWN = 0.5
@@ -24,17 +26,17 @@ _DISAGREES = "That is not the value asked, beyond chance: take more --replicates
 def solved_table(answer: Solution, asked: NumberInFile) -> AnswerTable:
     """Return the quantity at values of the number around the answer."""
     name, paths = answer.goal.quantity, " = ".join(asked.paths)
+    what, each = in_its_unit(answer)
     title = (
-        f"{answer.asked} by {paths}; {grouped(answer.n_replicates)} replicates in all, "
-        f"seed {answer.seed}"
+        f"{what} by {paths}; {grouped(answer.n_replicates)} replicates in all, seed {answer.seed}"
     )
     caption = "estimate (Monte Carlo standard error); > marks the answer, on fresh replicates"
     table = AnswerTable(title=title, caption=caption)
-    for column in ("", paths, answer.asked):
+    for column in ("", paths, what):
         table.add_column(column, justify="right")
     for row in answer.curve_rows:
         mark = ">" if row["value"] == answer.value else ""
-        mean = Mean(value=row[name], mcse=row[f"{name}_mcse"])
+        mean = Mean(value=each * row[name], mcse=each * row[f"{name}_mcse"])
         words = asked.stated.in_words(_to_the_digit(row["value"], answer, asked))
         table.add_row(mark, words, f"{mean.value:.4f}" if mean.mcse == 0 else rounded(mean))
     return table
@@ -62,10 +64,12 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
     if answer.drawn is not None:
         how, known = f"{how} of the tables drawn", f"{rounded(answer.drawn)} of drawn tables; "
     found = words(_to_the_digit(answer.value, answer, asked))
+    what, each = in_its_unit(answer)
+    confirmed = Mean(value=each * answer.confirmed.value, mcse=each * answer.confirmed.mcse)
     sentence = (
-        f"{answer.asked} is {answer.goal.target:g} at {paths} = "
+        f"{what} is {each * answer.goal.target:g} at {paths} = "
         f"{found} ({how}): {known}a fresh run there gives "
-        f"{rounded(answer.confirmed)}. The file has {words(f'{answer.stated:g}')}."
+        f"{rounded(confirmed)}. The file has {words(f'{answer.stated:g}')}."
     )
     for method, value in answer.theory.items():
         shown = words(f"{value:.4g}")
@@ -76,6 +80,13 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
             "changes little with it: give more --replicates, or --between."
         )
     return sentence if answer.agrees else f"{sentence} {_DISAGREES}"
+
+
+def in_its_unit(answer: Solution) -> tuple[str, float]:
+    """Return what is asked, times in months, and by what its numbers are multiplied for that."""
+    if not answer.asked.endswith(_YEARS):
+        return answer.asked, 1.0
+    return f"{answer.asked.removesuffix(_YEARS)}{_MONTHS}", MONTHS_PER_YEAR
 
 
 def _to_the_digit(value: float, answer: Solution, asked: NumberInFile) -> str:

@@ -147,6 +147,17 @@ def test_the_table_of_an_assurance_says_how_the_power_of_the_draws_is_known(beli
         assert words in " ".join(shown.split())
 
 
+def test_an_assurance_of_four_designs_is_a_table_in_80_columns(believed):
+    (point,) = believed.points
+    exact = replace(point, power=Mean(value=0.26501, mcse=0.0))
+    points = tuple(replace(exact, values={"sample_size": n}) for n in (60, 120, 180, 240))
+    text = io.StringIO()
+    Console(file=text, width=80).print(assured.assurance_table(replace(believed, points=points)))
+    lines = text.getvalue().splitlines()
+    assert any(line.count("0.2650") == len(points) for line in lines)
+    assert "stated (exact)" in " ".join(text.getvalue().replace("│", " ").split())
+
+
 def test_where_nothing_is_unsure_assurance_says_so_and_shows_the_power_alone(believed):
     certain = replace(believed, certain=True)
     sentence, table = assured.assurance_sentence(certain), printed(assured.assurance_table(certain))
