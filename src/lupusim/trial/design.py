@@ -279,7 +279,10 @@ class Trial(TrialParts):
 def _null_twin(trial: Trial) -> Trial:
     if len(trial.arms) == 1:
         if trial.analysis is None or trial.analysis.null_law is None:
-            raise ValueError("a single arm without a reference law has no null twin")
+            raise ValueError(
+                "a single arm that is compared with a rate has no null twin: no law says how its "
+                "patients fare without an effect"
+            )
         (arm,) = trial.arms
         alone = replace(arm, model=trial.analysis.null_law, effects=(), switch=None)
         alike = replace(trial.population, effects=(), frailties=(), drift=())

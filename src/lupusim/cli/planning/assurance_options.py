@@ -75,6 +75,7 @@ class Doubt:
     def _around(self, trial: Trial) -> EffectPrior | None:
         from lupusim.planning.assurance.effect_priors import (
             NormalEffect,
+            experimental,
             sceptical,
             stated_log_ratio,
         )
@@ -83,7 +84,7 @@ class Doubt:
             return None
         stated = stated_log_ratio(trial)
         if not (math.isfinite(stated) and stated != 0):
-            own = ", ".join(f"{arm.name} ({arm.model.name})" for arm in trial.arms[1:])
+            own = ", ".join(f"{arm.name} ({arm.model.name})" for arm in experimental(trial))
             raise ValueError(
                 f"--effect-sd: no hazard ratio other than 0 and 1 is stated for {own}. Say where a "
                 "further one acts with --effect-on 'active -> relapse', or use --draws MODEL "

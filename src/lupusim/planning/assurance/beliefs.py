@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Protocol
 
@@ -17,11 +17,15 @@ from lupusim.planning.assurance.effect_priors import (
     EffectPrior,
     NormalEffect,
     StatedEffect,
+    experimental,
     stated_log_ratio,
     with_strength,
 )
 from lupusim.planning.runs.replicates import derived_seed, tested
 from lupusim.trial import Trial
+from lupusim.trial.endpoints import Better
+
+_Share = Callable[[MultiStateModel, Mapping[str, float]], float]
 
 Gain = Callable[[Trial], float]
 """What a trial's experimental treatment is truly worth to a patient, above 0 if it helps."""
@@ -105,7 +109,7 @@ class FurtherRatio:
         rng = stream(self.seed, "further hazard ratio", number)
         ratio = math.exp(self.mean + self.sd * rng.standard_normal())
         effect = TreatmentEffect(on=self.on, hazard_ratio=ratio)
-        control, *others = base.arms
+        others = experimental(base)
         for arm in others:
             known = {(t.from_state, t.to_state) for t in arm.model.transitions}
             if unknown := set(self.on) - known:
@@ -114,7 +118,7 @@ class FurtherRatio:
                     + ", ".join(" -> ".join(edge) for edge in sorted(known))
                 )
         treated = (replace(arm, effects=(*arm.effects, effect)) for arm in others)
-        return replace(base, arms=(control, *treated))
+        return replace(base, arms=(*base.arms[: -len(others)], *treated))
 
 
 def draws_by_block(n_draws: int) -> list[range]:
@@ -170,10 +174,11 @@ class ResponseGain:
         if endpoint is None:
             raise ValueError("the primary endpoint is no response at a visit; use EventsAvoided")
         member = np.isin(trial.states, endpoint.states)
-        shares = [
-            float(solve(arm.law, [endpoint.at]).probabilities[0] @ member) for arm in trial.arms
-        ]
-        return max(endpoint.better.value * (share - shares[0]) for share in shares[1:])
+
+        def share(model: MultiStateModel, ratios: Mapping[str, float]) -> float:
+            return float(solve(model, [endpoint.at], covariates=ratios).probabilities[0] @ member)
+
+        return _best_gain(trial, endpoint.better, share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +194,26 @@ class EventsAvoided:
         endpoint = trial.primary.time_of_event
         if endpoint is None or endpoint.origin:
             raise ValueError("the primary endpoint is no event counted from randomization")
-        shares = [
-            float(np.ravel(ever(arm.law, endpoint.events, [self.by]))[0]) for arm in trial.arms
-        ]
-        return max(endpoint.better.value * (share - shares[0]) for share in shares[1:])
+
+        def share(model: MultiStateModel, ratios: Mapping[str, float]) -> float:
+            return float(np.ravel(ever(model, endpoint.events, [self.by], covariates=ratios))[0])
+
+        return _best_gain(trial, endpoint.better, share)
+
+
+def _best_gain(trial: Trial, better: Better, share: _Share) -> float:
+    """Return the best experimental arm minus control, or the reverse if fewer are better.
+
+    Raises
+    ------
+    ValueError
+        If there is no control.
+    NoExactSolutionError
+        If patients differ in ways that the exact engine does not know.
+    """
+    from lupusim.planning.assurance.patients import mean_over_patients
+
+    control, *others = (mean_over_patients(trial, arm, share) for arm in trial.arms)
+    if not others:
+        raise ValueError("a single arm has no control, and without one no true gain is known")
+    return max(better.value * (other - control) for other in others)

@@ -167,9 +167,14 @@ def sceptical(
     return NormalEffect(mean=mean, sd=precision**-0.5)
 
 
+def experimental(trial: Trial) -> tuple[Arm, ...]:
+    """Return the arms whose effects are unsure: all but the control, or the only one."""
+    return tuple(trial.arms[1:] or trial.arms)
+
+
 def stated_log_ratio(trial: Trial) -> float:
     """Return the log hazard ratio of the first effect of an experimental arm; NaN without one."""
-    effects = [effect for arm in trial.arms[1:] for effect in arm.effects]
+    effects = [effect for arm in experimental(trial) for effect in arm.effects]
     if not effects:
         return math.nan
     ratio = effects[0].hazard_ratio
@@ -183,17 +188,19 @@ def with_strength(trial: Trial, strength: float) -> Trial:
     ------
     ValueError
         If an arm follows a model of its own without any effect on top, and the strength is
-        neither 0 nor 1: what lies between two models is not defined.
+        neither 0 nor 1: what lies between two models is not defined. If the strength is 0 and a
+        single arm is compared with a rate: how its patients fare without an effect is not stated.
     """
     if strength == STATED:
         return trial
-    control, *others = trial.arms
-    return replace(trial, arms=(control, *(_scaled(arm, control, strength) for arm in others)))
+    if strength == NONE:
+        return trial.null_twin()
+    control, others = trial.arms[0], experimental(trial)
+    scaled = (_scaled(arm, control, strength) for arm in others)
+    return replace(trial, arms=(*trial.arms[: -len(others)], *scaled))
 
 
 def _scaled(arm: Arm, control: Arm, strength: float) -> Arm:
-    if strength == NONE:
-        return replace(arm, model=control.law, effects=(), switch=None)
     if arm.model != control.model and not arm.effects:
         raise ValueError(
             f"arm {arm.name!r} follows a model of its own, whose effect cannot be "
