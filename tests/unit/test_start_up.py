@@ -68,6 +68,7 @@ NOT_FOR_A_RUN = (
     "lupusim.calibration",
     "lupusim.economics",
     "matplotlib",
+    "multiprocessing",
     "nicegui",
     "numba",
     "pandas",
@@ -148,3 +149,24 @@ def test_every_name_that_a_module_registers_is_known_before_it_is_imported():
     offered, registered = json.loads(done.stdout)
     assert offered == registered
     assert [len(names) for names in offered] == [42, 9, 6]
+
+
+COLLECTIONS = """
+import gc, sys
+seen = []
+gc.callbacks.append(lambda phase, told: seen.append(told["generation"]))
+sys.argv = ["lupusim", "size", "two_rates", "--power", "0.8", "--jobs", "1"]
+from lupusim.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+print()
+print(seen.count(2))
+"""
+
+
+def test_no_garbage_is_looked_for_among_all_objects_of_a_short_command():
+    command = [sys.executable, "-c", COLLECTIONS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "0"

@@ -41,8 +41,9 @@ def app() -> None:
 
 def main() -> None:
     """Run the command as the program that it is; nobody is waited for who may never answer."""
-    from lupusim.cli.start_up import load_later, take_one_thread
+    from lupusim.cli.start_up import collect_seldom, load_later, take_one_thread
 
+    collect_seldom()
     load_later()
     take_one_thread()
     try:

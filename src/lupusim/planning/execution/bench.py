@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.memory import keep_freed_memory
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.tasks import Done, Score, Task, in_goes, timed_work
@@ -220,6 +221,7 @@ def bench(
     LedgerError
         If the folder cannot be used as asked.
     """
+    keep_freed_memory()  # before work is handed out, as sums over tables are no work of workers
     with workers.ready() as spread, _ledger(notebook) as ledger:
         if ledger is not None and notebook is not None:
             scenario = notebook.scenario

@@ -8,16 +8,17 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lupusim.common.frozen import dataclass
 from lupusim.common.threads import ONE_THREAD
 from lupusim.errors import LupusimError
 from lupusim.planning.execution.tasks import Done, Task, work
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 _POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
 _WARM_POOL_PAYS_AFTER = 0.2
@@ -96,6 +97,8 @@ def _spread_over_pool(tasks: Iterator[Task], cores: int) -> Generator[Done]:
     WorkersError
         If no process can be started, or they are killed again and again.
     """
+    from concurrent.futures.process import BrokenProcessPool
+
     with _one_pool_at_a_time:
         try:
             yield from submit_all(lambda: _pool(cores), tasks, ahead=2 * cores, stop=_kill)
@@ -233,6 +236,8 @@ def submit_all(
     concurrent.futures.process.BrokenProcessPool
         If workers are killed again and again.
     """
+    from concurrent.futures.process import BrokenProcessPool
+
     executor, restarts = start(), 0
     flying: dict[Future[Done], Task] = {}
     due: list[Task] = []
@@ -259,6 +264,8 @@ def submit_all(
 
 def _landed(flying: dict[Future[Done], Task], call: Callable[[], None]) -> Iterator[Done]:
     """Yield what is finished, and take it off the list; wait for at least one."""
+    from concurrent.futures import FIRST_COMPLETED, wait
+
     while not (
         finished := wait(flying, timeout=_SECONDS_BETWEEN_CALLS, return_when=FIRST_COMPLETED).done
     ):

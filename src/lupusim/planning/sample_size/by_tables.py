@@ -73,7 +73,6 @@ class _TableHunt(Hunt):
         curve = {one: self.tables.at(one, n_tables // _OF_ANSWER) for one in self.shown(size)}
         n_checks = _CHECKED_PATIENTS // self.sizing.at(size).n_patients
         n_checks = min(max(n_checks, _FEWEST_CHECKS), _MOST_CHECKS)
-        checked = self.checked(size, n_checks, self._fresh())
-        return checked.answer(
+        return self.check(size, n_checks).answer(
             self.power, self.limits(line, size), curve | {size: power}, drawn=power
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from lupusim.common.frozen import dataclass
@@ -26,7 +27,9 @@ class Checked:
 
     @property
     def power(self) -> Mean:
-        """The power that they show."""
+        """The power that they show; NaN where dates alone were asked of them."""
+        if self.quantity not in self.tally.sums:
+            return Mean(value=math.nan, mcse=math.nan)
         return mean_of(self.tally, self.quantity)
 
     def answer(

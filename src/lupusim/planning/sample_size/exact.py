@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from itertools import count
 
@@ -64,6 +64,15 @@ class ExactPowers:
             return remembered(claims_of_all, trial).shares.get(self.quantity)
         except (NoExactSolutionError, ArithmeticError):
             return None
+
+    def _falls_short(self, size: int, power: float) -> bool:
+        """Return whether less work than its power takes shows that a size does not reach it."""
+        if size in self.known or self._chances is None:
+            return False
+        try:
+            return count_design(self.sizing.at(size)).at_most(self._chances) < power
+        except (NoExactSolutionError, ArithmeticError):
+            return False
 
     def _at(self, size: int) -> float:
         return self._known(size).value
@@ -150,15 +159,22 @@ class ExactPowers:
 
     def _down_teeth(self, power: float, near: int) -> int:
         """Return the smallest size that reaches the target, going down from one that does."""
-        step, size = self.sizing.step, near
-        while True:
-            below = (size - k * step for k in range(1, _TEETH + 1))
-            smaller = [
-                one for one in below if one >= self.sizing.smallest and self._at(one) >= power
-            ]
-            if not smaller:
-                return size
-            size = min(smaller)
+        size = near
+        while (smaller := min(self._teeth(power, size), default=size)) < size:
+            size = smaller
+        return size
+
+    def _teeth(self, power: float, size: int) -> Iterator[int]:
+        """Yield the next smaller sizes that reach a target, too."""
+        for k in range(1, _TEETH + 1):
+            smaller = size - k * self.sizing.step
+            if smaller < self.sizing.smallest:
+                return
+            # neighbors are worked out anyway, as they are shown
+            if k > _NEIGHBORS and self._falls_short(smaller, power):
+                continue
+            if self._at(smaller) >= power:
+                yield smaller
 
 
 def _root_guess(size: float, found: float, power: float) -> float:

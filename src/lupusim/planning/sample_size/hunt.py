@@ -24,6 +24,7 @@ from lupusim.planning.sample_size.probit_line import (
 )
 from lupusim.planning.sample_size.results import SampleSize, holds, need
 from lupusim.planning.sample_size.rounds import Rounds
+from lupusim.simulation.looks.dates import dated_block, ends_by_dates
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 
 Seen = TypeVar("Seen")
@@ -232,7 +233,7 @@ class Hunt:
         size = known.smallest(self.power, self.snapped(self.sizing.start), self.largest)
         if size is None or (power := known.at(size)) is None:
             return None
-        checked = self.checked(size, checks_of(self.sizing.at(size).n_patients), self._fresh())
+        checked = self.check(size, checks_of(self.sizing.at(size).n_patients))
         curve = known.curve(size, self.shown(size))
         return checked.answer(self.power, (size, size), curve, exact=power.value)
 
@@ -240,9 +241,22 @@ class Hunt:
         """Return sizes whose power is shown beside an answer's."""
         return sorted({self.snapped(share * answer) for share in self.search.curve_at} - {answer})
 
+    def check(self, size: int, n_replicates: int) -> Checked:
+        """Return what fresh replicates say of a size whose power is known.
+
+        Where that is not shown nobody is followed, if dates say when the trial ends.
+        """
+        trial, fresh = self.sizing.at(size), self._fresh()
+        if self.search.shows_answers_alone and ends_by_dates(trial):
+            return self._checked(size, fresh.tally(trial, n_replicates, score=dated_block), fresh)
+        return self.checked(size, n_replicates, fresh)
+
     def checked(self, size: int, n_replicates: int, fresh: Simulator) -> Checked:
         """Return what fresh replicates say of a size."""
         (tally,) = self._tallies(fresh, [size], n_replicates)
+        return self._checked(size, tally, fresh)
+
+    def _checked(self, size: int, tally: Tally, fresh: Simulator) -> Checked:
         return Checked(
             sizing=self.sizing,
             size=size,

@@ -49,6 +49,11 @@ class Search:
     curve_at: tuple[float, ...] = (0.4, 0.55, 0.7, 0.85, 1.15, 1.35, 1.6)
     """Sizes whose power is shown beside the answer's, as shares of that."""
 
+    @property
+    def shows_answers_alone(self) -> bool:
+        """Whether nothing is shown beside an answer, neither a curve nor what checks it."""
+        return not self.curve_at
+
     def __post_init__(self) -> None:
         if self.max_patients < 4:
             raise ValueError(f"max_patients={self.max_patients!r} must be at least 4")

@@ -18,11 +18,10 @@ from lupusim.simulation.looks.cutoffs import (
     decision,
     intervals_asked_of,
     shown_by_arm,
-    when_ended,
 )
+from lupusim.simulation.looks.dates import ended, with_all_enrolled
 from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.trial import Trial
-from lupusim.trial.looks import Entries
 
 _MOST_TABLES = 400_000  # beyond, nothing is remembered: tables are hardly met twice
 _MARGIN = 3  # responders beyond those of a block, to either side
@@ -85,13 +84,10 @@ class Counted:
     def found(self, block: Block) -> dict[str, FloatArray]:
         """Return each quantity of every replicate, (n_replicates,) each."""
         trial, seen = self.trial, self.visits.draw(block)
-        entries = Entries(enrolled=seen.last_enrolled[:, None])
-        cutoff = np.maximum(trial.cutoff.calendar_time(entries), 0.0)
-        found = when_ended(trial, cutoff, cutoff)
+        found = ended(trial, seen.last_enrolled)
         found |= shown_by_arm(trial, [_Shares(one, seen.patients) for one in seen.responders])
         found |= self._known.decided(seen.responders[0], seen.patients)
-        found["n_enrolled"] = np.full(cutoff.shape, float(trial.n_patients))
-        return with_cost(trial, found)
+        return with_cost(trial, with_all_enrolled(trial, found))
 
 
 class _Shares(NamedTuple):

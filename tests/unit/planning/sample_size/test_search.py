@@ -538,6 +538,27 @@ def test_the_frontier_keeps_designs_that_nothing_beats():
         )  # and simulates nothing
 
 
+def test_a_row_of_a_known_power_says_when_the_trial_ends_without_a_patient(monkeypatch):
+    """As its search alone does, by the same dates, whose replicates follow patients, too."""
+    trials = small_trials.rates((0.2, 0.5)), small_trials.rates((0.2, 0.6))
+    alone = [find_size(Patients(trial=one), 0.8, search=Search(seed=SEED)) for one in trials]
+    monkeypatch.setattr("lupusim.planning.runs.replicates.simulate_block", None)
+    rows = sizes(small_trials.scenario(*trials), 0.8, search=Search(seed=SEED))
+    assert rows["n_patients"].tolist() == [found.n_patients for found in alone]
+    assert rows["power"].tolist() == [found.exact_power for found in alone]
+    assert rows["duration"].tolist() == [found.duration.value for found in alone]
+    assert rows["duration_mcse"].tolist() == [found.duration.mcse for found in alone]
+
+
+def test_a_bound_on_the_power_of_teeth_leaves_out_none(monkeypatch):
+    given = load_scenario("phase2_remission_52w").points[0].trial
+    asked = []
+    found = [ExactPowers(Patients(trial=given)).smallest(p, 60, 600) for p in (0.4, 0.55)]
+    monkeypatch.setattr(ExactPowers, "_falls_short", lambda *those: asked.append(those))
+    assert found == [ExactPowers(Patients(trial=given)).smallest(p, 60, 600) for p in (0.4, 0.55)]
+    assert len(asked) >= 16
+
+
 def _until_a_date(years):
     """Return a trial that enrolls 100 a year on average and is cut at a date, whoever is there."""
     trial = small_trials.rates((0.3, 0.6), n_patients=60)

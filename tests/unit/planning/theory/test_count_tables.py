@@ -10,7 +10,12 @@ from scipy import stats
 
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.theory.counts import tables
-from lupusim.planning.theory.counts.tables import laws_in_two, rejections, turning_points
+from lupusim.planning.theory.counts.tables import (
+    laws_in_two,
+    mixed_laws,
+    rejections,
+    turning_points,
+)
 from lupusim.trial import Better
 
 CONVEX = ("pooled_z", "miettinen_nurminen")
@@ -35,6 +40,42 @@ def test_the_law_within_a_span_is_that_part_of_the_whole():
     assert whole.sum(axis=1) == pytest.approx(1.0, abs=1e-12)
     outside = 1 - whole[:, 500:820].sum(axis=1)
     np.testing.assert_allclose(part, whole[:, 500:820], atol=2 * outside.max() + 1e-14)
+
+
+def _missed_by_mixtures(chances, *, spread=90, n=1800, sizes=(1800, 1801)):
+    """Return what mixtures miss of the laws of many sizes of a stratum, and of how few laws."""
+    of_both = np.repeat(sizes, 2 * spread)
+    first = np.tile(np.arange(n // 2 - spread, n // 2 + spread), len(sizes))
+    span = (0, n + 2)
+    weights, mixed = mixed_laws(first, of_both, np.array(chances), span)
+    missed = 0.0
+    for size in sizes:
+        here = of_both == size
+        own = laws_in_two(first[here], size, np.array(chances), (0, size + 1))
+        missed = max(missed, np.abs(weights[here] @ mixed[size] - own).sum(axis=1).max())
+    return missed, weights.shape[1]
+
+
+@pytest.mark.parametrize("chances", [(0.42, 0.31), (0.9, 0.8), (0.3, 0.3), (0.2, 0.7)])
+def test_laws_of_many_sizes_of_a_stratum_are_mixtures_of_few(chances):
+    missed, n_mixed = _missed_by_mixtures(chances)
+    assert missed < 1e-12  # what rounding leaves of 1,800 numbers
+    assert n_mixed < 60
+
+
+def test_fewer_laws_than_that_would_miss_what_lies_between(monkeypatch):
+    monkeypatch.setattr(tables, "_MISSED", 1e-3)
+    missed, _ = _missed_by_mixtures((0.42, 0.31))
+    assert 1e-9 < missed < 1e-3  # the bound holds, and the test above would notice
+
+
+@pytest.mark.parametrize("chances", [(0.0, 1.0), (1.0, 0.5), (0.001, 0.999)])
+def test_laws_that_differ_much_are_not_interpolated(chances):
+    n, first = 41, np.array([3, 41, 0, 17, 3])
+    weights, mixed = mixed_laws(first, np.full(5, n), np.array(chances), (0, n + 1))
+    assert weights.shape[1] == 4
+    own = laws_in_two(first, n, np.array(chances), (0, n + 1))
+    np.testing.assert_allclose(weights @ mixed[n], own, atol=1e-14)
 
 
 @pytest.mark.parametrize(("name", "better"), list(product(CONVEX, Better)))

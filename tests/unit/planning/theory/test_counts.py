@@ -314,6 +314,35 @@ def _dealt(n):
     ]
 
 
+@pytest.mark.parametrize(("n_patients", "exactly"), [(30, 1e-8), (300, 1e-8)])
+def test_power_with_strata_in_the_allocation_alone_is_the_sum_over_their_sizes(n_patients, exactly):
+    trial = counted(population=STRONG, stratify_by=("nephritis",), n_patients=n_patients)
+    design = count_design(trial)
+    chances = design.chances()
+    expected = 0.0
+    for m in range(n_patients + 1):
+        share = stats.binom.pmf(m, n_patients, 0.4)
+        for one, first in _dealt(m) if share > 1e-14 else ():
+            for other, second in _dealt(n_patients - m):
+                expected += share * one * other * _pooled((first, second), chances, trial.analysis)
+    assert design.powers(chances[None])[0] == pytest.approx(expected, abs=exactly)
+
+
+def _pooled(sizes, chances, analysis):
+    """Return the power of a pooled z, given the arms' sizes by stratum: no number is left out."""
+    placebo, cells = (
+        np.convolve(*(stats.binom.pmf(range(n + 1), n, p) for n, p in zip(of, by, strict=True)))
+        for of, by in zip(zip(*sizes, strict=True), chances, strict=True)
+    )
+    n0, n1 = placebo.size - 1, cells.size - 1
+    x0, x1 = np.arange(n0 + 1), np.arange(n1 + 1)[:, None]
+    rate = (x0 + x1) / (n0 + n1)
+    error = np.sqrt(np.maximum(rate * (1 - rate), 1e-30) * (1 / n0 + 1 / n1))
+    z = (x1 / n1 - x0 / n0) / error
+    critical = stats.norm.isf(analysis.alpha / analysis.sided)
+    return cells @ (z >= critical) @ placebo
+
+
 def test_sizes_of_arms_over_several_strata_are_those_of_blocks_in_each():
     trial = counted(
         n_patients=8,

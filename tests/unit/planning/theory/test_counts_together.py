@@ -14,9 +14,10 @@ from scipy.linalg import expm
 from lupusim.endpoints import Responder
 from lupusim.model import LatentClass
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
+from lupusim.planning.theory.counts import design as counts_design
 from lupusim.planning.theory.counts.alike import alike_arms
 from lupusim.planning.theory.counts.design import count_design
-from lupusim.planning.theory.counts.even_strata import even_strata
+from lupusim.planning.theory.counts.even_strata import Rest, even_strata
 from lupusim.planning.theory.counts.stratified import Rule
 from lupusim.scenario import load_scenario
 from lupusim.trial import Better, Dropout
@@ -48,6 +49,11 @@ def chance_of_rejecting(strata, counts, *, alpha, sides):
     return total
 
 
+def _tables(rule, weights, spans, likely, **more):
+    """Return what is said of the sizes of one pair of arms."""
+    return even_strata(rule, [weights], spans, likely[None], **more)[0]
+
+
 @pytest.mark.parametrize(
     ("sided", "better", "sides"),
     [(1, Better.MORE, (1,)), (1, Better.FEWER, (-1,)), (2, Better.MORE, (1, -1))],
@@ -63,7 +69,7 @@ def test_even_strata_reject_as_often_as_all_tables_do(strata, sided, better, sid
     other = tuple(reversed(strata))
     rule = Rule(alpha=0.1 * sided, sided=sided, better=better)
     likely = np.ones((new, control + 1))
-    found = even_strata(rule, {strata: 0.75, other: 0.5}, spans, likely)
+    found = _tables(rule, {strata: 0.75, other: 0.5}, spans, likely)
     for row, responders in enumerate(range(1, new + 1)):
         for control_responders in range(control + 1):
             counts = responders, control_responders
@@ -75,7 +81,7 @@ def test_in_large_strata_what_is_far_from_the_mean_is_left_out_and_nothing_is_lo
     strata, rng = ((70, 80), (90, 70)), np.random.default_rng(SEED)
     rule = Rule(alpha=0.025, sided=1, better=Better.MORE)
     likely = np.ones((151, 161))
-    found = even_strata(rule, {strata: 1.0}, ((0, 161), (0, 151)), likely)
+    found = _tables(rule, {strata: 1.0}, ((0, 161), (0, 151)), likely)
     n = np.array([stratum[1] for stratum in strata]), np.array([stratum[0] for stratum in strata])
     new, control = (
         rng.multivariate_hypergeometric(of_arm, 60 + 12 * arm, size=50_000)
@@ -92,7 +98,7 @@ def test_in_large_strata_what_is_far_from_the_mean_is_left_out_and_nothing_is_lo
 def test_where_hardly_anybody_responds_no_chance_is_taken_for_certain():
     (c1, t1), (c2, t2) = strata = ((5, 72), (76, 1))
     rule = Rule(alpha=0.025, sided=1, better=Better.MORE)
-    found = even_strata(rule, {strata: 1.0}, ((0, 82), (0, 74)), np.ones((74, 82)))
+    found = _tables(rule, {strata: 1.0}, ((0, 82), (0, 74)), np.ones((74, 82)))
     of_new = stats.hypergeom.pmf(range(t1 + 1), t1 + t2, t1, np.arange(74)[:, None])
     of_control = stats.hypergeom.pmf(range(c1 + 1), c1 + c2, c1, np.arange(82)[:, None])
     first = np.arange(c1 + t1 + 1)
@@ -113,11 +119,49 @@ def test_what_is_next_to_never_is_left_out_and_no_power_moves():
     rule = Rule(alpha=0.025, sided=1, better=Better.MORE)
     new, control = stats.binom.pmf(range(62), 61, 0.2), stats.binom.pmf(range(46), 45, 0.05)
     likely = np.multiply.outer(new, control)
-    all_worked_out = even_strata(rule, {strata: 1.0}, spans, np.ones((62, 46)))
-    found = even_strata(rule, {strata: 1.0}, spans, likely)
+    all_worked_out = _tables(rule, {strata: 1.0}, spans, np.ones((62, 46)))
+    found = _tables(rule, {strata: 1.0}, spans, likely)
     assert np.any(found != all_worked_out)
-    assert not np.any(even_strata(rule, {strata: 0.0}, spans, likely))
+    assert not np.any(_tables(rule, {strata: 0.0}, spans, likely))
     assert new @ found @ control == pytest.approx(new @ all_worked_out @ control, abs=1e-12)
+
+
+@pytest.mark.parametrize("sided", [1, 2])
+def test_pairs_of_arm_sizes_are_gone_through_together_as_each_alone(sided):
+    laws = [{((5, 9), (6, 11)): 0.5, ((4, 12), (7, 8)): 0.25}, {((6, 9), (6, 10)): 0.25}]
+    rule = Rule(alpha=0.025, sided=sided, better=Better.MORE)
+    spans, rng = ((0, 12), (2, 20)), np.random.default_rng(SEED)
+    likely = rng.random((2, 18, 12)) * (np.arange(18) < 17)[:, None]
+    together = even_strata(rule, laws, spans, likely)
+    for found, law, chance in zip(together, laws, likely, strict=True):
+        np.testing.assert_allclose(found, _tables(rule, law, spans, chance), atol=1e-15)
+    assert np.abs(together[0] - together[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("n_patients", [60, 96, 231])
+def test_what_is_not_worked_out_is_taken_to_reject_where_a_power_is_bounded(n_patients):
+    given = load_scenario("phase2_remission_52w").points[0].trial
+    design = count_design(replace(given, n_patients=n_patients))
+    chances = design.chances()
+    power = float(design.powers(chances[None])[0])
+    assert power <= design.at_most(chances) <= power + 0.005
+
+
+def test_a_bound_that_takes_the_rest_not_to_reject_would_be_none(monkeypatch):
+    monkeypatch.setattr(counts_design, "_AT_MOST", Rest(never=1e-6, rejects=0.0))
+    monkeypatch.setattr(counts_design, "_RARELY", 0.0)
+    design = count_design(load_scenario("phase2_remission_52w").points[0].trial)
+    chances = design.chances()
+    assert design.at_most(chances) < float(design.powers(chances[None])[0]) - 1e-6
+
+
+def test_less_work_says_nothing_of_other_trials():
+    trial = load_scenario("null_and_drift").points[0].trial  # no strata in the test
+    design = count_design(trial)
+    assert design.at_most(design.chances()) == 1.0
+    one = load_scenario("phase2_remission_52w").points[0].trial
+    apart = count_design(one).at_most(np.array([[0.2, 0.3], [0.4, 0.5]]))
+    assert apart == 1.0  # strata that differ
 
 
 def test_of_many_patients_in_two_strata_power_is_what_numpy_draws():

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from lupusim.analysis.single_arm.enumeration import LookChances
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.asked import AllRespond
 from lupusim.planning.theory.counts.cells import Cell, cells_of, kinds_of, shares_of
 from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
-from lupusim.planning.theory.counts.even_strata import even_strata
+from lupusim.planning.theory.counts.even_strata import NOTHING, Rest, even_strata
 from lupusim.planning.theory.counts.looks import look_chances
 from lupusim.planning.theory.counts.sizes import (
     Sizes,
@@ -28,6 +28,7 @@ from lupusim.planning.theory.counts.tables import (
     check_sizes,
     laws_in_two,
     likely_span,
+    mixed_laws,
     rejections,
     rows_of,
     turning_points,
@@ -36,6 +37,11 @@ from lupusim.trial import Analysis, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
 
 _ALIKE = 1e-12
+_AT_MOST = Rest(never=1e-6, rejects=1.0)  # a third of the work tells a power to a few thousandths
+_RARELY = 1e-5  # sizes of strata are this
+_TOGETHER = 2_000_000  # tables of arm sizes that are gone through together
+Laws = Mapping[tuple[Sizes, Sizes], float]
+"""Chances of the arm sizes within the first stratum and the second."""
 _TWO = 2
 _FEW = 4
 _MOST_CASES = 4e8  # of strata, tables and responders of the first stratum: some seconds
@@ -87,6 +93,20 @@ class CountDesign:
         if len(strata) > _TWO:
             raise NoExactSolutionError(f"chances differ between {len(strata)} strata")
         return self._of_two_allocated(strata[0][0], by_stratum)
+
+    def at_most(self, chances: FloatArray) -> float:
+        """Return what the power does not exceed at a truth, (2, n_cells), if that is less work.
+
+        Else 1.
+        """
+        if self.trial.interims or len(tested := shares_of(self.cells, self._test_strata)) != _TWO:
+            return 1.0
+        by_stratum = self._by(self._test_strata, chances[None])
+        if np.ptp(by_stratum, axis=2).max() > _ALIKE:
+            return 1.0
+        laws = [law for law in self._strata_sizes(tested[0][0]) if law[0] > _RARELY]
+        rarely = 1 - sum(weight for weight, _ in laws)
+        return rarely + float(self._of_equal_strata(laws, by_stratum[:, :, 0], _AT_MOST)[0])
 
     @property
     def is_enumerated(self) -> bool:
@@ -147,30 +167,26 @@ class CountDesign:
 
     def _of_two_allocated(self, share: float, chances: FloatArray) -> FloatArray:
         """Return the powers where chances differ by the two strata of the allocation."""
-        by_sizes: dict[Sizes, list[tuple[float, Sizes]]] = {}
-        for weight, strata in sizes_of_two(self.trial, share):
-            by_sizes.setdefault(_together(strata), []).append((weight, strata[0]))
-        return np.array([self._of_truth(by_sizes, truth) for truth in chances])
+        weights, strata = sizes_of_two(self.trial, share)
+        return np.array([self._of_truth(weights, strata, truth) for truth in chances])
 
-    def _of_truth(
-        self, by_sizes: Mapping[Sizes, Sequence[tuple[float, Sizes]]], truth: FloatArray
-    ) -> float:
+    def _of_truth(self, weights: FloatArray, strata: IntArray, truth: FloatArray) -> float:
         """Return the power where chances by arm and stratum are (2, 2).
 
-        The sizes have their chances, and with them the sizes within the first stratum.
+        The sizes are as of :func:`sizes_of_two`.
         """
+        first, both = strata[:, 0], strata.sum(axis=1)
+        extremes = ((int(c), int(t)) for c, t in (both.min(axis=0), both.max(axis=0)))
+        spans = _widest([_spans(sizes, truth.T) for sizes in extremes])
+        (of_control, control), (of_new, new) = (
+            mixed_laws(first[:, arm], both[:, arm], truth[arm], spans[arm]) for arm in range(_TWO)
+        )
         total = 0.0
-        for both, laws in by_sizes.items():
-            spans = _spans(both, truth.T)
-            # SPEED: few sizes of one arm have many of the other (benchmarks/table.py)
-            (control, of_control), (new, of_new) = (
-                np.unique([first[arm] for _, first in laws], return_inverse=True)
-                for arm in range(_TWO)
-            )
-            at_control = laws_in_two(control, both[0], truth[0], spans[0])
-            rejects = self._rejects(laws_in_two(new, both[1], truth[1], spans[1]), both, spans)
-            means = (rejects[of_new] * at_control[of_control]).sum(axis=1)
-            total += float(np.array([weight for weight, _ in laws]) @ means)
+        for n_new, laws in new.items():
+            sizes, here = (self.trial.n_patients - n_new, n_new), both[:, 1] == n_new
+            rejects = self._rejects(laws, sizes, _possible(spans, sizes)) @ control[sizes[0]].T
+            together = (weights[here] * of_new[here].T) @ of_control[here]
+            total += float((rejects * together).sum())
         return total
 
     def _of_two_tested(self, share: float, chances: FloatArray) -> FloatArray:
@@ -194,7 +210,10 @@ class CountDesign:
         return total
 
     def _of_equal_strata(
-        self, laws: Sequence[tuple[float, tuple[Sizes, Sizes]]], chances: FloatArray
+        self,
+        laws: Sequence[tuple[float, tuple[Sizes, Sizes]]],
+        chances: FloatArray,
+        rest: Rest = NOTHING,
     ) -> FloatArray:
         """Return the powers where each arm has one chance: tables are gone through once for all."""
         by_sizes: dict[Sizes, dict[tuple[Sizes, Sizes], float]] = {}
@@ -202,17 +221,31 @@ class CountDesign:
             first, second = sorted(strata)
             alike = by_sizes.setdefault(_together(strata), {})
             alike[first, second] = alike.get((first, second), 0.0) + weight
-        found = {both: _spans(both, chances) for both in by_sizes}
-        if sum(_n_cells(by_sizes[both], spans) for both, spans in found.items()) > _MOST_CELLS:
+        pairs = [(_spans(both, chances), both, laws) for both, laws in by_sizes.items()]
+        if sum(_n_cells(laws, spans) for spans, _, laws in pairs) > _MOST_CELLS:
             raise NoExactSolutionError(f"two strata of {self.trial.n_patients} patients in all")
-        total = np.zeros(len(chances))
-        for both, weights in by_sizes.items():
-            spans = found[both]
-            control, new = _rows(both, spans, chances)
-            likely = np.multiply.outer(new.max(axis=0), control.max(axis=0))
-            table = even_strata(self._rule, weights, spans, likely)
-            total += ((new @ table) * control).sum(axis=1)
-        return total
+        at_once = max(_TOGETHER // self.trial.n_patients**2, 1)
+        parts = (pairs[k : k + at_once] for k in range(0, len(pairs), at_once))
+        return np.asarray(sum(self._of_pairs(some, chances, rest) for some in parts))
+
+    def _of_pairs(
+        self, pairs: Sequence[tuple[Spans, Sizes, Laws]], chances: FloatArray, rest: Rest
+    ) -> FloatArray:
+        """Return the part of these powers that some pairs of arm sizes have.
+
+        Each comes with the responders that arms may have, and the chances of sizes by stratum.
+        """
+        widest = _widest([spans for spans, _, _ in pairs])
+        arms = [np.zeros((len(pairs), len(chances), high - low)) for low, high in widest]
+        for number, (spans, both, _) in enumerate(pairs):
+            for arm, rows in enumerate(_rows(both, spans, chances)):
+                begin = spans[arm][0] - widest[arm][0]
+                arms[arm][number, :, begin : begin + rows.shape[1]] = rows
+        control, new = arms
+        likely = new.max(axis=1)[:, :, None] * control.max(axis=1)[:, None]
+        laws = [laws for _, _, laws in pairs]
+        tables = even_strata(self._rule, laws, widest, likely, rest=rest)
+        return np.asarray(((new @ tables) * control).sum(axis=(0, 2)))
 
     def looks(self, chances: FloatArray) -> LookChances:
         """Return what becomes of the trial at its looks; `chances` is (2, n_cells).
@@ -231,10 +264,15 @@ class CountDesign:
     def _strata_sizes(self, share: float) -> Iterator[tuple[float, tuple[Sizes, Sizes]]]:
         """Yield the arm sizes of the test's two strata."""
         if not self.trial.stratify_by:
-            return sizes_split(self.trial, share)
+            yield from sizes_split(self.trial, share)
+            return
         if set(self.trial.stratify_by) != set(self._test_strata):
             raise NoExactSolutionError("allocation and test are stratified by different factors")
-        return sizes_of_two(self.trial, share)
+        weights, sizes = sizes_of_two(self.trial, share)
+        yield from (
+            (weight, ((c1, t1), (c2, t2)))
+            for weight, ((c1, t1), (c2, t2)) in zip(weights.tolist(), sizes.tolist(), strict=True)
+        )
 
 
 def count_design(trial: Trial) -> CountDesign:
@@ -298,6 +336,23 @@ def _spans(sizes: Sizes, chances: FloatArray) -> Spans:
     low, high = chances.min(axis=0), chances.max(axis=0)
     of_control, of_new = (
         likely_span(n, float(low[arm]), float(high[arm])) for arm, n in enumerate(sizes)
+    )
+    return of_control, of_new
+
+
+def _widest(spans: Sequence[Spans]) -> Spans:
+    """Return the spans that hold all of some."""
+    of_control, of_new = (
+        (min(low for low, _ in arm), max(high for _, high in arm))
+        for arm in zip(*spans, strict=True)
+    )
+    return of_control, of_new
+
+
+def _possible(spans: Spans, sizes: Sizes) -> Spans:
+    """Return spans without what is more than an arm's patients."""
+    of_control, of_new = (
+        (low, min(end, n + 1)) for (low, end), n in zip(spans, sizes, strict=True)
     )
     return of_control, of_new
 

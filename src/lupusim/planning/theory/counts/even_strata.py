@@ -8,7 +8,9 @@ stratum are hypergeometric whatever the chance is: tables are gone through once 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,41 +25,75 @@ from lupusim.planning.theory.counts.tables import Spans
 _FAR = 8.0  # standard deviations, beyond which lies less than 1e-14
 _SKEWED = 4.0  # and numbers beyond: few responders are not as good as normal
 _NEARLY = 1e-9  # a root so near to a number is that number: nothing differs there
-_NEVER = 1e-16  # a chance of that is none; many of them are less than 1e-11
 _UNHEARD = -60.0  # logarithm of what rounding hides
 _HELD = 200_000  # arm sizes times responders that are held together
 _AT_ONCE = 512  # cases whose numbers stay in a processor's cache
 
 
+class Rest(NamedTuple):
+    """What is not worked out."""
+
+    never: float  # a chance that is none: what has no more is left
+    rejects: float  # the chance that it is taken to reject with
+
+
+NOTHING = Rest(never=1e-16, rejects=0.0)  # many such chances are less than 1e-11
+
+
 def even_strata(
-    rule: Rule, weights: Mapping[tuple[Sizes, Sizes], float], spans: Spans, likely: FloatArray
+    rule: Rule,
+    weights: Sequence[Mapping[tuple[Sizes, Sizes], float]],
+    spans: Spans,
+    likely: FloatArray,
+    *,
+    rest: Rest = NOTHING,
 ) -> FloatArray:
-    """Return the chance to reject, given the responders of the new arm (rows) and of control.
+    """Return the chance to reject, given the responders of the new arm and of control.
 
     Parameters
     ----------
     rule : Rule
         When the statistic rejects.
-    weights : mapping of (sizes, sizes) to float
-        Chances of the arm sizes within the first stratum and the second, the same in both together.
+    weights : sequence of mappings of (sizes, sizes) to float
+        Chances of the arm sizes within the first stratum and the second, the same in both together;
+        one mapping for each pair of the latter.
     spans : (span, span)
         Responders of each arm in both strata together.
-    likely : (n_new, n_control) array
-        Their chance, at most: what is next to never is not worked out, and does not reject.
+    likely : (n_pairs, n_new, n_control) array
+        Their chance, at most: what is next to never is not worked out.
+    rest : Rest
+        What that is; default what nobody would notice.
+
+    Returns
+    -------
+    (n_pairs, n_new, n_control) array
     """
     # SPEED: hundreds of arm sizes in few arrays (benchmarks/table.py)
-    sizes, chances = np.array(list(weights), dtype=float), np.array(list(weights.values()))
+    sizes = np.array([strata for one in weights for strata in one], dtype=float)
+    chances = np.array([chance for one in weights for chance in one.values()])
+    pair = np.repeat(np.arange(len(weights)), [len(one) for one in weights])
     of_control, of_new = spans
-    found = np.zeros((of_new[1] - of_new[0], of_control[1] - of_control[0]))
+    found = np.zeros(likely.shape)
     step = max(_HELD // (of_new[1] + of_control[1]), 1)
     for some in (slice(k, k + step) for k in range(0, len(sizes), step)):
-        few, share = sizes[some], chances[some]
+        few, share, which = sizes[some], chances[some], pair[some]
         if rule.above:
-            found += _Strata.of(few).rejected(rule.reach, share, (of_new, of_control), likely)
+            asked = _Asked(rule.reach, (of_new, of_control), likely, rest)
+            found += _Strata.of(few).rejected(share, which, asked)
         if rule.below:  # more on control than is likely
             swapped = _Strata.of(few[:, :, ::-1])
-            found += swapped.rejected(rule.reach, share, spans, likely.T).T
+            asked = _Asked(rule.reach, spans, likely.swapaxes(1, 2), rest)
+            found += swapped.rejected(share, which, asked).swapaxes(1, 2)
     return found
+
+
+class _Asked(NamedTuple):
+    """What is asked of tables, seen from the arm that should respond more."""
+
+    reach: float  # standard deviations that its responders must be beyond what is expected
+    spans: Spans  # of its responders, and of those of the other arm
+    likely: FloatArray  # their chance, at most, (n_pairs, n_new, n_other)
+    rest: Rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,21 +139,23 @@ class _Strata:
         (one, two), (n, m), second = self.spreads, self.total, total - first
         return np.asarray(one * first * (n - first) + two * second * (m - second))
 
-    def rejected(
-        self, reach: float, chances: FloatArray, spans: Spans, likely: FloatArray
-    ) -> FloatArray:
-        """Return the chance to reject by responders of the new arm and of the other."""
-        of_new, of_other = spans
+    def rejected(self, chances: FloatArray, pair: IntArray, asked: _Asked) -> FloatArray:
+        """Return the chance to reject by responders of the new arm and of the other.
+
+        By pair of arm sizes in both strata; `pair` is that of each of the sizes.
+        """
+        reach, (of_new, of_other), likely, rest = asked
         n_total = of_new[1] + of_other[1] - 1
         least, most = self._limits(reach, np.arange(n_total, dtype=float))
         low, high = (np.ceil(np.clip(one, 0, of_new[1])).astype(np.intp) for one in (least, most))
         total, width = np.arange(n_total), of_new[1] + 1
+        shape = (len(likely), n_total, width)
         falls = np.bincount(
-            (total * width + high).ravel(),
+            ((pair[:, None] * n_total + total) * width + high).ravel(),
             weights=np.broadcast_to(chances[:, None], high.shape).ravel(),
-            minlength=n_total * width,
+            minlength=math.prod(shape),
         )
-        by_total = falls.reshape(n_total, width).cumsum(axis=1)
+        by_total = falls.reshape(shape).cumsum(axis=2)
         # Numbers between the limits reject or not, by where the responders are.
         low = np.maximum(np.maximum(low, of_new[0]), total - of_other[1] + 1)
         high = np.minimum(high, np.maximum(total - of_other[0] + 1, 0))
@@ -126,12 +164,18 @@ class _Strata:
         new = np.arange(n_unsure.sum()) - np.repeat(
             n_unsure.cumsum() - n_unsure - low.ravel(), n_unsure
         )
-        at_all = likely[new - of_new[0], totals - new - of_other[0]] * chances[which] > _NEVER
-        which, totals, new = (one[at_all] for one in (which, totals, new))
+        pairs = pair[which]
+        chance = likely[pairs, new - of_new[0], totals - new - of_other[0]] * chances[which]
+        at_all = chance > rest.never
+        if rest.rejects:
+            place = np.ravel_multi_index((pairs, totals, new), shape)[~at_all]
+            left = rest.rejects * chances[which[~at_all]]
+            by_total += np.bincount(place, left, by_total.size).reshape(shape)
+        pairs, which, totals, new = (one[at_all] for one in (pairs, which, totals, new))
         chance = self.at(which).chance(reach, new, totals - new)
-        np.add.at(by_total, (totals, new), chances[which] * chance)
+        np.add.at(by_total, (pairs, totals, new), chances[which] * chance)
         grid_new, grid_other = np.ogrid[slice(*of_new), slice(*of_other)]
-        return np.asarray(by_total[grid_new + grid_other, grid_new])
+        return np.asarray(by_total[:, grid_new + grid_other, grid_new])
 
     def _limits(self, reach: float, total: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return below how many nothing rejects, and from how many on all do; (n_sizes, n_totals).

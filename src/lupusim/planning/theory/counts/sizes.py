@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from lupusim.analysis.numerics.binomial import binomial_row
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.trial import Trial
 
@@ -92,17 +92,27 @@ def likely(sizes: Mapping[Sizes, float]) -> dict[Sizes, float]:
     return kept
 
 
-def sizes_of_two(trial: Trial, share: float) -> Iterator[tuple[float, tuple[Sizes, Sizes]]]:
-    """Yield the chance of the arm sizes within each of two strata, the first with this share.
+def sizes_of_two(trial: Trial, share: float) -> tuple[FloatArray, IntArray]:
+    """Return the chances of the arm sizes within two strata, the first with this share, and these.
 
-    Blocks are dealt within each stratum.
+    Blocks are dealt within each stratum. Shapes (n_laws,) and (n_laws, 2 strata, 2 arms).
     """
     n = trial.n_patients
-    for m, chance in _tails_cut(binomial_row(n, share)):
-        of_second = sizes_in(trial, n - m).items()
-        for first, one in sizes_in(trial, m).items():
-            for second, other in of_second:
-                yield chance * one * other, (first, second)
+    numbers, chances = zip(*_tails_cut(binomial_row(n, share)), strict=True)
+    dealt = {k: sizes_in(trial, k) for k in {*numbers, *(n - m for m in numbers)}}
+    first, second = [dealt[m] for m in numbers], [dealt[n - m] for m in numbers]
+    n_first, n_second = (np.array([len(one) for one in each]) for each in (first, second))
+    # SPEED: each of the first stratum beside each of the second (benchmarks/table.py)
+    partners = np.repeat(n_second, n_first)
+    one = np.repeat(np.arange(partners.size), partners)
+    begin = np.repeat(n_second.cumsum() - n_second, n_first) - partners.cumsum() + partners
+    other = np.arange(one.size) + begin[one]
+    weights = [
+        np.array([w for by_size in each for w in by_size.values()]) for each in (first, second)
+    ]
+    sizes = [np.array([size for by_size in each for size in by_size]) for each in (first, second)]
+    chance = np.repeat(chances, n_first)[one] * weights[0][one] * weights[1][other]
+    return chance, np.stack([sizes[0][one], sizes[1][other]], axis=1)
 
 
 def sizes_split(trial: Trial, share: float) -> Iterator[tuple[float, tuple[Sizes, Sizes]]]:

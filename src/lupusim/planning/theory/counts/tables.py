@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lupusim.analysis.numerics.binomial import binomial_row, binomial_rows
 from lupusim.analysis.proportions.score_interval import intervals_left_out
@@ -22,9 +22,13 @@ MOST_PER_ARM = 20_000
 MOST_TABLES = 40_000  # that are worked out together: a second for two arms of 199
 _NEGLIGIBLE = 1e-10  # of the chance of an arm's responders, in both tails together
 _NEXT_TO_NOTHING = 1e-300  # in place of a 0 whose logarithm is multiplied by a 0
-_BESIDE = np.arange(-1, 3)  # of what a pooled z would need: where other tests turn, too
+_BESIDE = np.array([0, 1]), np.array([-1, 2])
+"""Where tests turn, beside what a pooled z would need: most of them, and others."""
 _UNHEARD = -45.0  # logarithm of what rounding hides
+_MISSED = 1e-14  # by all chances of a law together, where it is interpolated
+_MOST_NODES = 60
 
+_ComplexArray = NDArray[np.complexfloating]
 Span = tuple[int, int]
 """Numbers of responders from, and up to but without."""
 Spans = tuple[Span, Span]
@@ -140,16 +144,101 @@ def laws_in_two(first: IntArray, n: int, chances: FloatArray, span: Span) -> Flo
     -------
     (n_laws, n_numbers) array
     """
-    n_numbers = span[1] - span[0]
-    size = 1 << (n_numbers - 1).bit_length()
-    turn = 2j * np.pi * np.arange(size // 2 + 1) / size
-    each = 1 + chances[:, None] * np.expm1(turn)
-    logs = np.log(np.where(each == 0, _NEXT_TO_NOTHING, each))
-    # SPEED: a sum of many has no high frequencies (benchmarks/table.py)
-    heard = int(np.count_nonzero(n * logs.real.max(axis=0) > _UNHEARD))
-    one, other = logs[:, :heard]
-    law = np.multiply.outer(first, one - other) + (n * other - span[0] * turn[:heard])
-    return np.maximum(np.fft.irfft(np.exp(law).conj(), size, axis=1)[:, :n_numbers], 0.0)
+    laws = _Frequencies.of(n, chances, span).laws(first, np.array(n))
+    return np.maximum(laws, 0.0)
+
+
+def mixed_laws(
+    first: IntArray, n: IntArray, chances: FloatArray, span: Span
+) -> tuple[FloatArray, dict[int, FloatArray]]:
+    """Return the same as mixtures of few laws: weights, and what is to be weighed.
+
+    A frequency is an exponential function of the patients in the first stratum: between
+    Chebyshev's nodes it is interpolated, as closely as rounding allows (Trefethen 2013,
+    *Approximation Theory and Approximation Practice*, chapter 8).
+
+    Parameters
+    ----------
+    first, n : (n_laws,) array
+        Patients of the arm, in the first stratum and in both.
+    chances, span
+        As for :func:`laws_in_two`.
+
+    Returns
+    -------
+    weights : (n_laws, n_mixed) array
+        Some may be negative.
+    mixed : dict of int to (n_mixed, n_numbers) array
+        By patients of the arm; they are no more than these.
+    """
+    # SPEED: hundreds of sizes of a stratum have twenty nodes (benchmarks/table.py)
+    sizes = np.unique(n)
+    frequencies = _Frequencies.of(int(sizes[0]), chances, span)
+    distinct, place = np.unique(first, return_inverse=True)
+    middle, half = (distinct[0] + distinct[-1]) / 2, (distinct[-1] - distinct[0]) / 2
+    n_nodes = frequencies.n_nodes(middle, half, most=distinct.size)
+    if n_nodes == distinct.size:
+        weights, nodes = np.eye(n_nodes), distinct
+    else:
+        degree = np.arange(n_nodes)
+        angle = (degree + 0.5) * np.pi / n_nodes
+        weights = np.cos(np.outer(np.arccos((distinct - middle) / half), degree))
+        weights *= np.where(degree, 2.0, 1.0) / n_nodes
+        weights, nodes = weights @ np.cos(np.outer(degree, angle)), middle + half * np.cos(angle)
+    mixed = zip(sizes.tolist(), frequencies.laws(nodes, sizes[:, None]), strict=True)
+    return weights[place], {n: laws[:, : n + 1 - span[0]] for n, laws in mixed}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Frequencies:
+    """Logarithms of the characteristic function of an arm's responders in two strata."""
+
+    size: int  # frequencies, heard or not
+    n_numbers: int  # of responders that are asked for
+    n: int  # patients of the arm, at least
+    other: _ComplexArray  # of a patient in the second stratum, (n_heard,)
+    each: _ComplexArray  # how much more one in the first stratum adds, (n_heard,)
+    back: _ComplexArray  # takes the numbers to those that are asked for, (n_heard,)
+
+    @classmethod
+    def of(cls, n: int, chances: FloatArray, span: Span) -> _Frequencies:
+        """Return them for `n` patients or more, by the chance of a response in each stratum."""
+        n_numbers = span[1] - span[0]
+        size = 1 << (n_numbers - 1).bit_length()
+        turn = 2j * np.pi * np.arange(size // 2 + 1) / size
+        each = 1 + chances[:, None] * np.expm1(turn)
+        logs = np.log(np.where(each == 0, _NEXT_TO_NOTHING, each))
+        # SPEED: a sum of many has no high frequencies (benchmarks/table.py)
+        heard = int(np.count_nonzero(n * logs.real.max(axis=0) > _UNHEARD))
+        one, other = logs[:, :heard]
+        back = -span[0] * turn[:heard]
+        return cls(size=size, n_numbers=n_numbers, n=n, other=other, each=one - other, back=back)
+
+    def laws(self, first: FloatArray | IntArray, n: IntArray) -> FloatArray:
+        """Return the chances of the numbers, (..., n_numbers).
+
+        Parameters
+        ----------
+        first, n : arrays that broadcast
+            Patients in the first stratum, or fractions, and in both.
+        """
+        law = np.exp(first[..., None] * self.each + (n[..., None] * self.other + self.back))
+        return np.asarray(np.fft.irfft(law.conj(), self.size)[..., : self.n_numbers])
+
+    def n_nodes(self, middle: float, half: float, *, most: int) -> int:
+        """Return how many Chebyshev nodes tell the laws between, and no more than `most`.
+
+        With :math:`z` what half of the way adds to a logarithm, n nodes miss an exponential
+        function by at most :math:`|z|^n e^{|Re z|} / (2^{n-1} n!)`, here of all numbers together.
+        """
+        z = half * self.each
+        further, numbers = np.abs(z) / 2, np.arange(1, min(most, _MOST_NODES))
+        if further.max() > numbers.size / 2:
+            return most
+        missed = 4 * np.exp((middle * self.each + self.n * self.other).real + np.abs(z.real))
+        missed = missed @ np.cumprod(further[:, None] / numbers, axis=1)
+        enough = np.flatnonzero(missed < _MISSED)
+        return int(numbers[enough[0]]) if enough.size else most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,14 +274,17 @@ def turning_points(
     above = test.benefit_sign(better) > 0
     low, high = np.zeros(control.size, dtype=np.intp), np.full(control.size, new.size)
     near = (pooled_turn(control, sizes, alpha=alpha, above=above) - new[0]).astype(np.intp)
-    places = np.clip(near + _BESIDE[:, None], 0, new.size - 1)
-    while np.any(low < high):
-        asked = _tables(new[places].ravel(), np.tile(control, len(places)), sizes)
+    beside = iter(_BESIDE)
+    while (unsure := np.flatnonzero(low < high)).size:
+        guess = (low + high)[unsure] // 2
+        if (offsets := next(beside, None)) is not None:
+            guess = near[unsure] + offsets[:, None]
+        places = np.clip(np.atleast_2d(guess), 0, new.size - 1)
+        asked = _tables(new[places].ravel(), np.tile(control[unsure], len(places)), sizes)
         rejected = verdict_on(test, asked, better=better, sided=sided).p_value <= alpha
         ends = (rejected == above).reshape(places.shape)
-        high = np.minimum(high, np.where(ends, places, new.size).min(axis=0))
-        low = np.maximum(low, np.where(ends, 0, places + 1).max(axis=0))
-        places = np.minimum((low + high) // 2, new.size - 1)[None]
+        high[unsure] = np.minimum(high[unsure], np.where(ends, places, new.size).min(axis=0))
+        low[unsure] = np.maximum(low[unsure], np.where(ends, 0, places + 1).max(axis=0))
     return Turns(place=low, above=above)
 
 
