@@ -83,7 +83,7 @@ def _plain_parts(part: object) -> object:
         return ["mapping", *([_plain(key), _plain(value)] for key, value in part.items())]
     if isinstance(part, np.ndarray):
         return ["array", list(part.shape), *map(_plain, part.ravel().tolist())]
-    if isinstance(part, tuple | list):
+    if isinstance(part, tuple | list | range):
         return ["sequence", *map(_plain, part)]
     if isinstance(part, set | frozenset):
         return ["set", *sorted(json.dumps(_plain(item)) for item in part)]
