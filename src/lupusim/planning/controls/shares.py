@@ -11,8 +11,9 @@ from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.parts import Baseline, LookSum
 from lupusim.planning.controls.values import ValueLaw, quadratic
+from lupusim.planning.theory.counts.asked import AllRespond
 from lupusim.planning.theory.counts.cells import acting_factors, cells_of
-from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.planning.theory.counts.chances import chances_of_truths
 from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.control_classes import ClassedShares, Classes, Stages
 from lupusim.simulation.looks.look_statistics import Comparison
@@ -218,9 +219,9 @@ def chances(trial: Trial, endpoint: ResponseAtVisits, latest: float) -> Chances:
         else 0
         for c in cells
     ]
-    for number, date in enumerate(dates):
-        there = _randomized_at(trial, float(date)) if drifts else trial
-        found[:, places, number] = response_chances(there, endpoint, cells)
+    truths = [_randomized_at(trial, date) for date in dates.tolist()] if drifts else [trial]
+    asked = AllRespond(endpoints=(endpoint,))
+    found[:, places] = np.moveaxis(chances_of_truths(truths, asked, cells), 0, -1)
     return Chances(dates=dates, chance=found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import is_
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -135,22 +136,48 @@ def _analysis_problems(trial: TrialParts) -> Iterator[Problem]:
 
 def _number_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield arms on which hardly anybody is expected, by a few simulated enrollments."""
-    rng = stream(0, "platform", "expected patients")
-    time = randomization_times(cast("Trial", trial), _REPLICATES, streams=lambda _: rng)[0]
-    found = randomize(
-        trial.arms,
-        SimpleRandomization(),
-        enrollment_time=time,
-        stratum=np.zeros(time.shape, dtype=np.intp),
-        rng=rng,
-    )
+    patients, begins, ends = _expected(trial)
     for k, arm in enumerate(trial.arms[1:], start=1):
-        expected = float((found.arm == k).sum(axis=1).mean())
-        if expected < _FEWEST:
+        if patients[k] < _FEWEST:
             key = "joins" if arm.joins is not None else "closes"
             yield Problem(
                 key=f"arms.{k}.{key}",
-                fault=f"{expected:.1f} patients of this arm are expected: enrollment begins at "
-                f"{12 * time[:, 0].mean():.1f} and ends at {12 * time[:, -1].mean():.1f} months",
+                fault=f"{patients[k]:.1f} patients of this arm are expected: enrollment begins at "
+                f"{12 * begins:.1f} and ends at {12 * ends:.1f} months",
                 fix="Let it join earlier or close later, or enroll more patients.",
             )
+
+
+class _Expected:
+    """Says how many patients each arm may expect, and the mean dates of the first and the last.
+
+    SPEED: it remembers the enrollment asked last, as control variates ask for one trial under
+    many truths (benchmarks/table.py).
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[tuple[object, ...], tuple[list[float], float, float]] | None = None
+
+    def __call__(self, trial: TrialParts) -> tuple[list[float], float, float]:
+        asked = (trial.arms, trial.enrollment, trial.population.screening, trial.n_patients)
+        last = self._last
+        if last is None or not all(map(is_, asked, last[0])):
+            self._last = last = asked, self._simulated(trial)
+        return last[1]
+
+    @staticmethod
+    def _simulated(trial: TrialParts) -> tuple[list[float], float, float]:
+        rng = stream(0, "platform", "expected patients")
+        time = randomization_times(cast("Trial", trial), _REPLICATES, streams=lambda _: rng)[0]
+        found = randomize(
+            trial.arms,
+            SimpleRandomization(),
+            enrollment_time=time,
+            stratum=np.zeros(time.shape, dtype=np.intp),
+            rng=rng,
+        )
+        patients = [float((found.arm == k).sum(axis=1).mean()) for k in range(len(trial.arms))]
+        return patients, float(time[:, 0].mean()), float(time[:, -1].mean())
+
+
+_expected = _Expected()

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.binomial import binomial_row, binomial_rows
 from lupusim.analysis.proportions.score_interval import intervals_left_out
@@ -16,6 +16,7 @@ from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.sizes import Sizes
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.trial import Analysis, Better, Verdict
 
 MOST_PER_ARM = 20_000
@@ -28,7 +29,6 @@ _UNHEARD = -45.0  # logarithm of what rounding hides
 _MISSED = 1e-14  # by all chances of a law together, where it is interpolated
 _MOST_NODES = 60
 
-_ComplexArray = NDArray[np.complexfloating]
 Span = tuple[int, int]
 """Numbers of responders from, and up to but without."""
 Spans = tuple[Span, Span]
@@ -196,9 +196,9 @@ class _Frequencies:
     size: int  # frequencies, heard or not
     n_numbers: int  # of responders that are asked for
     n: int  # patients of the arm, at least
-    other: _ComplexArray  # of a patient in the second stratum, (n_heard,)
-    each: _ComplexArray  # how much more one in the first stratum adds, (n_heard,)
-    back: _ComplexArray  # takes the numbers to those that are asked for, (n_heard,)
+    other: ComplexArray  # of a patient in the second stratum, (n_heard,)
+    each: ComplexArray  # how much more one in the first stratum adds, (n_heard,)
+    back: ComplexArray  # takes the numbers to those that are asked for, (n_heard,)
 
     @classmethod
     def of(cls, n: int, chances: FloatArray, span: Span) -> _Frequencies:
@@ -211,7 +211,7 @@ class _Frequencies:
         # SPEED: a sum of many has no high frequencies (benchmarks/table.py)
         heard = int(np.count_nonzero(n * logs.real.max(axis=0) > _UNHEARD))
         one, other = logs[:, :heard]
-        back = -span[0] * turn[:heard]
+        back = np.asarray(-span[0] * turn[:heard], dtype=np.complex128)
         return cls(size=size, n_numbers=n_numbers, n=n, other=other, each=one - other, back=back)
 
     def laws(self, first: FloatArray | IntArray, n: IntArray) -> FloatArray:
