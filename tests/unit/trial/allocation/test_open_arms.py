@@ -267,3 +267,14 @@ def test_a_larger_trial_waits_for_more_patients_and_for_the_same_dates() -> None
     assert OnDate(time=0.5).scaled(3.0) == OnDate(time=0.5)
     assert OnceRandomized(patients=30).scaled(1.5) == OnceRandomized(patients=45)
     assert OnceOnArm(patients=10).scaled(0.01) == OnceOnArm(patients=1)
+
+
+def test_what_one_enrollment_lets_expect_is_not_said_of_another():
+    trial = platform_trial()
+    late = with_arm(trial, 2, joins=OnDate(time=5.0))
+    for _ in range(2):
+        assert replace(trial, n_patients=trial.n_patients).n_patients  # enough on each arm
+        assert "0.0 patients of this arm are expected" in faulted(trial, arms=late)
+        fewer = faulted(trial, arms=late, n_patients=trial.n_patients // 2)
+        assert "0.0 patients of this arm are expected" in fewer
+        assert "ends at 23.9 months" not in fewer
