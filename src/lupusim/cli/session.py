@@ -225,7 +225,7 @@ def _bar(scenario: Scenario) -> Iterator[Listener]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from lupusim.report.numbers import rounded
+    from lupusim.report.numbers import share
 
     words = TextColumn("{task.description}")
     columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -233,7 +233,7 @@ def _bar(scenario: Scenario) -> Iterator[Listener]:
         task = bar.add_task(scenario.name, total=None)
 
         def show(state: Progress) -> None:
-            power = f", power {rounded(state.power)}" if state.power else ""
+            power = f", power {share(state.power)}" if state.power else ""
             bar.update(
                 task, total=state.total, completed=state.done, description=scenario.name + power
             )

@@ -22,6 +22,7 @@ _LIST = Option("--list", help="List the kinds, or KIND alone, with what each may
 _FILE = Option("--file", help="The file to be written; default: KIND.yaml. Never overwritten.")
 _SET = Option("--set", metavar="NAME=VALUE", help='A number, as --set "control=30 %"; repeat.')
 _NOTHING = "none"
+_HANG = 17  # characters before what an option is
 
 
 def new(
@@ -73,7 +74,8 @@ def _tell_kinds(kind: str) -> None:
         print(f"{name:14} {starter.words}")
         for one, ask in questions(name).items():
             usual = f" (default {ask.default})" if ask.default else ""
-            print(f"    {one:12} {ask.words}{usual}")
+            line = f"    {one:12} {ask.words}{usual}"
+            print(fill(line, get_terminal_size().columns, subsequent_indent=" " * _HANG))
 
 
 def _asked(kind: str) -> dict[str, str]:

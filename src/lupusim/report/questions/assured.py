@@ -38,7 +38,7 @@ def assurance_table(result: Assurance) -> AnswerTable:
     table = AnswerTable(title=title, caption=caption)
     table.add_column("")
     for point in result.points:
-        named = label(point.values, between="\n") if point.values else ""
+        named = label(point.values, between="\n").replace(" = ", "\n= ") if point.values else ""
         table.add_column(named or f"{point.trial.n_patients} patients", justify="right")
     estimates = [point.estimates() for point in result.points]
     for name, words in _ROWS.items():

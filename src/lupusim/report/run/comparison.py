@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.report.numbers import grouped
 from lupusim.report.run.layout import FittedTable, Headings, headings
-from lupusim.report.run.table import all_rows, main_rows, overview_rows
+from lupusim.report.run.single_arm import level_of
+from lupusim.report.run.table import all_rows, main_rows, overview_rows, words_of_test
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_OF_OVERVIEW = ("power", "type I error", "claims", "duration")
 _CAPTION = "estimate (Monte Carlo standard error)"
 
 
@@ -65,8 +67,8 @@ def comparison_table(
     rows = all_rows if details else main_rows
     columns = [dict(rows(point)) for _, point in designs]
     if any(column.keys() != columns[0].keys() for column in columns):
-        overview = (dict(overview_rows(point)) for _, point in designs)
-        columns = [first | column for first, column in zip(overview, columns, strict=True)]
+        pairs = zip(designs, columns, strict=True)
+        columns = [_below_overview(point, column) for (_, point), column in pairs]
     alike = len(seeds) == 1
     shared = "the same seed" if alike else f"seeds {', '.join(seeds)}"
     return FittedTable(
@@ -75,3 +77,12 @@ def comparison_table(
         headings=Headings(names=names, key=(), corner="", tops=names),
         columns=columns,
     )
+
+
+def _below_overview(point: PointResult, column: dict[str, str]) -> dict[str, str]:
+    """Return the rows of a design below those that all designs share; what these tell only once."""
+    first, analysis = dict(overview_rows(point)), point.trial.analysis
+    said = "" if analysis is None else f"{words_of_test(analysis)}{level_of(analysis)}"
+    test = {"test": said.replace(", ", "\n")} if said else {}  # no wider than the numbers
+    told = {row for row in column if row.startswith(_OF_OVERVIEW) and column[row] in first.values()}
+    return first | test | {row: text for row, text in column.items() if row not in told}

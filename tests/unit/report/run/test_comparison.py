@@ -22,6 +22,9 @@ def test_what_is_tested_otherwise_has_the_same_names_first() -> None:
     for column in comparison_table(runs).columns:
         assert next(iter(column)) == "patients"
         assert {"power", "type I error", "months"} <= column.keys()
+        power = [row for row, text in column.items() if text == column["power"]]
+        assert power == ["power"]  # and not by another name once more
+        assert column["test"].endswith("\nalpha 0.025\n1-sided")
 
 
 def test_the_title_tells_replicates_and_seeds_in_the_order_of_the_columns() -> None:
