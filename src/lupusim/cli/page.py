@@ -23,7 +23,7 @@ def app(
 ) -> None:
     """Plan a trial in the browser, on this machine alone: nothing is sent elsewhere."""
     if find_spec("nicegui") is None:
-        raise ValueError("the page needs what 'pip install lupusim[app]' installs")
+        raise ValueError('the page needs more: pip install "lupusim[app]"')
     from lupusim.app.server import Options, serve
 
     serve(Options(folder=folder, host=host, port=port, open_browser=show))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from lupusim.planning.runs.results import RunResult
+from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.report.document.parts import Part, Picture, Section, Table, Words
 from lupusim.report.figures.patients import curves_figure, swim_lanes
 from lupusim.report.figures.runs import (
@@ -60,11 +60,19 @@ def characteristics_tables(designs: Sequence[Named]) -> Iterator[Table]:
         )
         yield Table(
             caption=f"Operating characteristics{part}: estimate (Monte Carlo standard error). "
-            "Power is under what the scenario states, type I error where all arms are identical; "
-            "(0) stands where trials did not differ.",
+            f"{_under_what(designs[0][1])}(0) stands where trials did not differ.",
             head=("", *(designs[k][0] for k in block)),
             rows=tuple((row, *(columns[k].get(row, "") for k in block)) for row in rows),
         )
+
+
+def _under_what(point: PointResult) -> str:
+    """Return under which truths power and type I error are; nothing where nothing is judged."""
+    if point.power is None:
+        return ""
+    null = "at the null value" if len(point.trial.arms) == 1 else "where all arms are identical"
+    error = "" if point.type_one_error is None else f", type I error {null}"
+    return f"Power is under what the scenario states{error}; "
 
 
 def _pictures(result: RunResult, designs: Sequence[Named], target: float | None) -> Iterator[Part]:
@@ -88,8 +96,8 @@ def _pictures(result: RunResult, designs: Sequence[Named], target: float | None)
 
 def _side_by_side(designs: Sequence[Named]) -> Picture:
     return Picture(
-        caption="Operating characteristics of the designs, with 95 % Monte Carlo limits; "
-        "dashed, the level of the test.",
+        caption="Operating characteristics of the designs, with 95 % Monte Carlo limits"
+        f"{'' if designs[0][1].trial.analysis is None else '; dashed, the level of the test'}.",
         alternative="Dots with intervals for each design",
         figure=characteristics_figure(designs),
     )

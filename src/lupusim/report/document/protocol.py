@@ -39,6 +39,7 @@ from lupusim.report.words.trials import (
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
+from lupusim.trial.enrollment.arm_periods import arms_change
 
 _Topic = tuple[str, ...]  # sentences
 _LOG = "log "
@@ -118,7 +119,7 @@ def _topics(point: PointResult) -> list[_Topic]:
 def _sizing(point: PointResult) -> Iterator[_Topic]:
     """Yield patients, assumptions, and what comes of them, by topics."""
     trial, correlated = point.trial, point.trial.population.correlated
-    yield (_sizes(trial),)
+    yield (_sizes(point),)
     yield tuple(who_comes_in_words(trial))
     yield tuple(_course(trial))
     yield tuple(f"{what}: {words}." for what, words in doses_in_words(trial))
@@ -140,13 +141,15 @@ def _conduct(trial: Trial) -> Iterator[str]:
     yield from rules_of_trial(trial)
 
 
-def _sizes(trial: Trial) -> str:
+def _sizes(point: PointResult) -> str:
+    trial = point.trial
     who, sizes = arms_and_sizes(trial)
-    fewer = trial.stopping is not None or trial.rule.changes
+    fewer = trial.stopping is not None or trial.rule.changes or _some_never_come(point)
     n = f"{'Up to' if fewer else 'A total of'} {grouped(trial.n_patients)}"
     if len(trial.arms) == 1:
         return f"{n} patients will be treated in one arm ({_plain(who[0])})."
-    ratio = f"{':'.join(map(str, trial.ratio))}{'' if sizes else ' at first'}"
+    begin = " among the arms that are open" if arms_change(trial.arms) else " at first"
+    ratio = f"{':'.join(map(str, trial.ratio))}{'' if sizes else begin}"
     told = [f"{size} to {_plain(name)}" for name, size in zip(who, sizes, strict=False)]
     within = f", stratified by {listed(trial.stratify_by)}" if trial.stratify_by else ""
     details = ", ".join(told) or listed(who)
@@ -236,9 +239,13 @@ def _looks(trial: Trial) -> str:
 
 def _how_long(point: PointResult) -> str:
     duration, enrolled = months(point.tally.mean("duration")), point.tally.mean("n_enrolled")
-    fewer = enrolled.value < point.trial.n_patients
-    who = f"enrolls {rounded(enrolled)} patients and " if fewer else ""
+    who = f"enrolls {rounded(enrolled)} patients and " if _some_never_come(point) else ""
     return f"On average the trial {who}ends {duration} months after its first site opened."
+
+
+def _some_never_come(point: PointResult) -> bool:
+    """Return whether trials end before all are enrolled, by a look, a rule, or their events."""
+    return point.tally.mean("n_enrolled").value < point.trial.n_patients
 
 
 def _plain(name: str) -> str:

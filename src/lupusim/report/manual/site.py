@@ -62,7 +62,7 @@ def need_sphinx() -> None:
         It says what to install.
     """
     if any(find_spec(name) is None for name in ("sphinx", "myst_parser", "furo")):
-        raise ValueError("the manual needs what 'pip install lupusim[docs]' installs")
+        raise ValueError('the manual needs more: pip install "lupusim[docs]"')
 
 
 def build(folder: Path, *, root: Path | None = None) -> Path:

@@ -7,6 +7,7 @@ import pytest
 from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import run
 from lupusim.report.document.estimand import ATTRIBUTES
+from lupusim.report.document.evidence import characteristics_tables
 from lupusim.report.document.for_protocol import protocol_of
 from lupusim.report.document.markdown import as_markdown
 from lupusim.report.document.protocol import design_paragraphs
@@ -171,3 +172,20 @@ def test_who_is_screened_is_counted_of_those_who_come() -> None:
     assert "(" in told
     assert screened("smart_msc_then_cart")[0] == "246"  # 160 / 0.65
     assert screened("ln_enrichment")[0] is None  # some are turned away: no error is known
+
+
+def test_patients_are_promised_only_where_trials_enroll_all_of_them() -> None:
+    durable, *_, early = design_text("reinfusion_withdrawal").splitlines()
+    assert "A total of 300 patients will be randomized" in durable
+    assert "Up to 300 patients will be randomized" in early  # its events come sooner
+    assert "randomized 1:1:1:1 among the arms that are open (" in design_text("platform_regimens")
+
+
+def test_captions_tell_the_truths_that_there_are() -> None:
+    def caption(name: str) -> str:
+        table, *_ = characteristics_tables(named(run(load_scenario(name), 20, seed=SEED)))
+        return table.caption
+
+    assert "type I error where all arms are identical" in caption("two_rates")
+    assert "type I error at the null value" in caption("single_arm_simon")
+    assert "Power" not in caption("cohort_5y")
