@@ -28,6 +28,8 @@ class SequentialTheory:
     ----------
     efficacy, futility : (n_looks,) arrays
         Probability of stopping at each look for that; at the last one of succeeding, failing.
+    stops_if_alike : (n_looks,) array
+        Probability of stopping at each look where the arms fare alike.
     seen : (n_looks,) array
         Events or patients analyzed by each look.
     unit : str
@@ -38,19 +40,25 @@ class SequentialTheory:
 
     efficacy: FloatArray
     futility: FloatArray
+    stops_if_alike: FloatArray
     seen: FloatArray
     unit: str
     time: FloatArray | None
     n_enrolled: FloatArray | None
 
     def __post_init__(self) -> None:
-        for name in ("efficacy", "futility", "seen"):
+        for name in ("efficacy", "futility", "stops_if_alike", "seen"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
     def power(self) -> float:
         """Probability of a success at any look."""
         return float(self.efficacy.sum())
+
+    @property
+    def seen_if_alike(self) -> float:
+        """Events or patients analyzed to be expected when a trial stops whose arms fare alike."""
+        return float(self.stops_if_alike @ self.seen)
 
     def expected(self) -> dict[str, float]:
         """Return what is to be expected when the trial stops: `unit`, patients, months."""
@@ -141,8 +149,10 @@ def sequential_theory(trial: Trial) -> SequentialTheory | None:
         return None
     drift, spread = law
     scaled = replace(plan, efficacy=plan.efficacy / spread, futility=plan.futility / spread)
-    exits = exit_probabilities(scaled, drift / spread)
+    exits, alike = exit_probabilities(scaled, drift / spread), exit_probabilities(plan, 0.0)
     efficacy, futility = np.array(exits.efficacy), np.array(exits.futility)
+    stops_if_alike = np.array(alike.efficacy) + np.array(alike.futility)
+    stops_if_alike[-1] = 1 - stops_if_alike[:-1].sum()
     if plan.sided == 2:
         efficacy, futility = efficacy + futility, np.zeros_like(futility)
     futility[-1] = 1 - efficacy.sum() - futility[:-1].sum()
@@ -151,6 +161,7 @@ def sequential_theory(trial: Trial) -> SequentialTheory | None:
     return SequentialTheory(
         efficacy=efficacy,
         futility=futility,
+        stops_if_alike=stops_if_alike,
         seen=seen,
         unit="patients_analyzed" if _is_response(trial) else "events",
         time=time,

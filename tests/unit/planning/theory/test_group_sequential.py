@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import small_trials
 from lupusim import load_scenario
@@ -194,3 +195,19 @@ def test_the_table_shows_theory_beside_the_simulation():
     assert shown["look 2, the same by theory"] == "0.3179"
     assert formula_power(three_looks()).key == "theory"
     assert found.points[0].row()["events_theory"] == pytest.approx(177.3512851, abs=1e-5)
+
+
+def test_events_to_be_expected_if_nothing_is_better_are_those_of_normal_steps_without_drift():
+    """The first look by one normal number, the second by what Lan and DeMets let it spend."""
+    alpha, looks = 0.025, np.array([67, 134, 200])
+    spent = 2 * norm.sf(norm.isf(alpha / 2) / np.sqrt(looks / 200))
+    stops = np.append(np.diff([0, *spent[:2]]), 1 - spent[1])
+    theory = sequential_theory(three_looks())
+    assert theory.seen_if_alike == pytest.approx(stops @ looks, abs=1e-4)
+    assert abs(theory.expected()["events"] - theory.seen_if_alike) > 20  # another truth
+    (first, last), trial = (120, 180), load_scenario("time_to_event").points[0].trial
+    plan = planned_bounds(trial)
+    ends = norm.sf(plan.efficacy[0]) + norm.cdf(plan.futility[0])
+    assert sequential_theory(trial).seen_if_alike == pytest.approx(
+        first * ends + last * (1 - ends), abs=1e-4
+    )
