@@ -208,7 +208,7 @@ def test_a_fault_in_a_page_is_an_error(tmp_path) -> None:
 
 def test_what_builds_the_manual_is_named_where_it_is_missing(monkeypatch) -> None:
     monkeypatch.setattr("lupusim.report.manual.site.find_spec", lambda _: None)
-    with pytest.raises(ValueError, match=r"pip install lupusim\[docs\]"):
+    with pytest.raises(ValueError, match=r'pip install "lupusim\[docs\]"'):
         need_sphinx()
 
 
