@@ -210,7 +210,7 @@ def test_a_tolerance_out_of_reach_is_refused_with_the_bound_reached(
 ) -> None:
     monkeypatch.setattr(RenewalGrid, "largest_steps", 512)
     quick = scaled(example(), remit=3e4, flare=3e4)
-    with pytest.raises(NoExactSolutionError, match=r'the bound is .* engine="vector"'):
+    with pytest.raises(NoExactSolutionError, match=r'known to within .* engine="vector"'):
         solve(quick, [5.0], tolerance=1e-9)
 
 

@@ -102,11 +102,12 @@ def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:
         known = bound <= tolerance
         if known[late].all():
             return Level(probabilities=best, bound=bound, n_steps=n_steps), known
+    largest = bound[late].max()
     raise NoExactSolutionError(
-        f"an absolute error below {tolerance:.3g} was asked of the {grid.method}; with "
-        f"{n_steps} steps up to year {grid.times[-1]:.6g} the bound is {bound[late].max():.3g}. "
-        f"Ask for tolerance={2 * bound[late].max():.1g}, "
-        'or use lupusim.simulate(..., engine="vector") instead.'
+        f"probabilities are asked to within {tolerance:.3g}, and by the {grid.method} they are "
+        f"known to within {largest:.2g} with {n_steps:,} steps up to year {grid.times[-1]:.6g}. "
+        f"Ask for earlier times, in Python for tolerance={2 * largest:.1g}, or simulate patients: "
+        'lupusim.simulate(..., engine="vector")'
     )
 
 

@@ -20,7 +20,9 @@ from lupusim.planning.theory.counts.design import is_enumerated
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.trial import Trial
+from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.observation import Consequence
 
 _GROWS, _SHORT = 4, 2_400_000
 """By what factor a sample grows, and patients of a run that has grown by none: of a longer one it
@@ -101,6 +103,7 @@ def _why_not(trial: Trial, asked: Comparison) -> str:
     reasons = {
         "the trial adapts to what it sees": trial.rule.changes,
         "arms join or close on the way": arms_change(trial.arms),
+        _beyond_tables(trial, endpoint): True,
         "all tables give its exact power": is_enumerated(trial),
         _why_not_plain(trial, asked) if of_time else why_unlike(trial): True,
         "how many patients a look sees is left to chance": not in_time,
@@ -109,6 +112,17 @@ def _why_not(trial: Trial, asked: Comparison) -> str:
         f"no sum of known law stands for {asked.analysis.name} of this endpoint": True,
     }
     return next(reason for reason, holds in reasons.items() if holds and reason)
+
+
+def _beyond_tables(trial: Trial, endpoint: Endpoint) -> str:
+    """Return which event is treated so that no table knows what is seen; empty if none."""
+    treated = ((e.name, e.strategy_of(endpoint.name)) for e in trial.intercurrent_events)
+    unknown = (
+        f"{name} is treated as {strategy.value}"
+        for name, strategy in treated
+        if strategy.brings(~Consequence.FAILURE)
+    )
+    return next(unknown, "")
 
 
 def _why_not_plain(trial: Trial, asked: Comparison) -> str:

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from lupusim.common.frozen import dataclass
-from lupusim.common.spelling import nearest
+from lupusim.common.spelling import near, nearest
 from lupusim.errors import fault_and_fix
 from lupusim.scenario.document.amounts import mend_number, mend_whole, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match
@@ -27,8 +27,7 @@ _SMALLEST = 1e-30  # and of what is smaller they vanish
 _ALSO_CALLED: Mapping[str, str] = {
     **dict.fromkeys(("chi_square", "chi_squared", "chi2", "chisq"), "pooled_z"),
     "mantel_haenszel": "cochran_mantel_haenszel",
-    "mann_whitney": "wilcoxon",
-    "wilcoxon_mann_whitney": "wilcoxon",
+    **dict.fromkeys(("mann_whitney", "wilcoxon_mann_whitney"), "wilcoxon"),
     "student": "t_test",
     "proportional_hazards": "cox",
     "rmst": "restricted_mean",
@@ -77,11 +76,12 @@ class Number(Kind[float]):
 
     def parse(self, value: object, place: Place) -> float:
         """Return the number."""
-        if self._is_share and (share := percentage(value)) is not None:
+        if (share := percentage(value)) is not None and self._is_share:
             value = share
         if not _is_real(value):
-            fix = _instead(value, place, mend_number(value) or self.fix)
-            place.report(f"{describe(value)} is not a number", fix)
+            is_part = share is not None and self.at_most > 1
+            fix = _instead(value, place, (not is_part and mend_number(value)) or self.fix)
+            place.report(f"{describe(value)} is {'a share, ' * is_part}not a number", fix)
             return math.nan
         return _in_range(self, _as_float(value), place)
 
@@ -280,15 +280,16 @@ class Choice(Kind[Any]):
         return f"one of {', '.join(self.options)}"
 
     def parse(self, value: object, place: Place) -> Any:
-        """Return what the name stands for; None where there is nothing to choose from."""
+        """Return what the name, or the one that is meant, stands for; None without choices."""
         if is_text(value) and value in self.options:
             return self.options[value]
-        help_ = _instead(value, place, _all(self.options))
+        help_, likely = _instead(value, place, _all(self.options)), []
         if is_text(value):
-            meant = _ALSO_CALLED.get(re.sub(r"\W+", "_", value.lower()), "")
-            help_ = nearest(meant if meant in self.options else value, self.options)
+            called = _ALSO_CALLED.get(re.sub(r"\W+", "_", value.lower()), "")
+            likely = [called] if called in self.options else near(value, list(self.options))
+            help_ = nearest((*likely, value)[0], self.options)
         place.report(f"{describe(value)} is not one of the choices", help_)
-        return next(iter(self.options.values()), None)
+        return next((self.options[name] for name in (*likely, *self.options)), None)
 
 
 def _all(names: Mapping[str, Any]) -> str:

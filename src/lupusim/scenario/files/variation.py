@@ -35,7 +35,9 @@ def read_variation(top: Section, written: Mapping[str, Any] | None = None) -> li
     for values in grid.values():
         n_points *= len(values)
     if n_points > _MOST_POINTS:
-        place.report(f"that makes {n_points} design points", f"Vary less: at most {_MOST_POINTS}.")
+        counts = " and ".join(f"{len(values):,} values of {path}" for path, values in grid.items())
+        fault = f"{counts} make {n_points:,} designs, at most {_MOST_POINTS:,} are simulated"
+        place.report(fault, "Give fewer values, such as both ends and some between.")
     if not place.is_sound:
         return [{}]
     return [dict(zip(grid, point, strict=True)) for point in product(*grid.values())]

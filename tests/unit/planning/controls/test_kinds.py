@@ -17,6 +17,7 @@ from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import Dropout, Population
+from lupusim.trial.observation import IntercurrentEvent, Strategy
 from lupusim.trial.population.covariates import CovariateEffect
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED
@@ -77,6 +78,15 @@ def test_a_look_that_leaves_its_patients_to_chance_is_a_reason():
     strata = {"population": {"strata": {f: {"a": 0.5, "b": 0.5} for f in ("one", "two")}}}
     split = strata | {"allocation": {"block_size": 4, "stratify_by": ["one", "two"]}}
     assert why_counted(value_trial("pooled_z", "response", looks=[fixed, last], **split)) == ""
+
+
+@pytest.mark.parametrize("strategy", ["hypothetical", "while_on_treatment"])
+def test_no_table_is_promised_where_an_event_is_treated_as_none_knows(strategy):
+    rescue = IntercurrentEvent(
+        name="rescue", hazard_per_year={"active": 0.5}, strategy=Strategy(strategy)
+    )
+    trial = replace(small_trials.rates((0.3, 0.5)), intercurrent_events=(rescue,))
+    assert why_counted(trial) == f"rescue is treated as {strategy}"
 
 
 def test_what_acts_on_hazards_must_not_steer_the_allocation():

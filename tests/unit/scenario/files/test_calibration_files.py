@@ -132,3 +132,16 @@ def test_a_fit_to_no_set_of_targets_is_read_back() -> None:
     free_model = free_model_from_mapping(content)
     content["calibration"] = calibration_block(free_model, {"seed": SEED})
     assert free_model_from_mapping(content) == free_model
+
+
+def test_a_share_where_patients_are_counted_is_called_one(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    target = "{name: t, kind: occupancy, at: 1 year, counts: {active: 50 %}, n: 40, quote: q}"
+    file.write_text(
+        "schema: lupusim/evidence/1\nname: study\ncitation: c\nn_patients: 40\n"
+        f"targets:\n  - {target}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(EvidenceError, match="'50 %' is a share, not a number") as caught:
+        load_study(file)
+    assert "0.5" not in str(caught.value)

@@ -72,3 +72,18 @@ def test_what_is_wrong_with_it_is_told_with_its_key():
     assert "enrollment.doubles_in" in found
     assert "whole number" in found["enrollment.clinics"]
     assert "enrollment.boosts.0" in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("unifrom", {"duration": "12 months"}),
+        ("Piecewise", {"breaks": ["1 year"], "per_month": [3, 4]}),
+        ("posson", SITES),
+        ("regoins", {"regions": [SITES]}),
+    ],
+)
+def test_the_keys_of_a_misspelled_kind_are_those_of_what_was_meant(kind, keys):
+    found = problems(enrollment={"kind": kind, **keys})
+    assert list(found) == ["enrollment.kind"]
+    assert "Did you mean" in found["enrollment.kind"]
