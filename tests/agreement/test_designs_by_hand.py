@@ -18,7 +18,7 @@ from scipy.stats import norm
 
 from lupusim.planning.runs.run import run
 from lupusim.scenario.files.scenario import scenario_from_mapping
-from tolerance import SEED, assert_within_mcse
+from tolerance import SEED, assert_same_means
 
 pytestmark = pytest.mark.slow
 WEEK, MONTH = 7 / 365.25, 1 / 12  # years
@@ -43,14 +43,6 @@ def planned(folder: Path, name: str, **content: Any) -> Mapping[str, Any]:
     document = {"schema": "lupusim/scenario/1", "title": name, **content}
     scenario = scenario_from_mapping(document, folder=folder)
     return run(scenario, TRIALS, seed=SEED, n_jobs=1).to_json()["points"][0]
-
-
-def assert_alike(found: Mapping[str, Any], by_hand: Mapping[str, np.ndarray]) -> None:
-    """Compare the mean of each quantity over the trials of both programs."""
-    for name, values in by_hand.items():
-        known = values[np.isfinite(values)]
-        error = math.hypot(found[f"{name}_mcse"], known.std() / math.sqrt(known.size))
-        assert_within_mcse(found[name], known.mean(), mcse=error)
 
 
 def cards(rng: np.random.Generator, shape: tuple[int, int], ratio: Sequence[int]) -> np.ndarray:
@@ -157,7 +149,7 @@ def test_candidates_are_tested_until_they_are_eligible(tmp_path):
         "duration": entry[:, -1] + UNTIL,
         "response_a": (seen & (arm == 1)).sum(axis=1) / (arm == 1).sum(axis=1),
     }
-    assert_alike(found, {name: values.astype(float) for name, values in by_hand.items()})
+    assert_same_means(found, {name: values.astype(float) for name, values in by_hand.items()})
 
 
 def let_in(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
@@ -240,7 +232,7 @@ def test_prognosis_drifts_while_arms_join_and_close(tmp_path, controls):
         "reject_b": wins[1.5][1],
         "type_one_error": wins[1.0][0] | wins[1.0][1],
     }
-    assert_alike(found, {name: values.astype(float) for name, values in by_hand.items()})
+    assert_same_means(found, {name: values.astype(float) for name, values in by_hand.items()})
 
 
 def test_an_early_estimate_is_a_gate(tmp_path):
@@ -297,7 +289,7 @@ def test_an_early_estimate_is_a_gate(tmp_path):
             by_hand["false_stop"] = closed & reached[2]
         else:
             by_hand["type_one_error"] = wins
-    assert_alike(found, {name: values.astype(float) for name, values in by_hand.items()})
+    assert_same_means(found, {name: values.astype(float) for name, values in by_hand.items()})
 
 
 def difference(

@@ -11,7 +11,7 @@ from scipy.stats import binom, norm
 
 from lupusim.planning.runs.run import run
 from lupusim.scenario.files.scenario import scenario_from_mapping
-from tolerance import SEED, assert_within_mcse
+from tolerance import SEED, assert_same_means, assert_within_mcse
 
 pytestmark = pytest.mark.slow
 WEEK = 7 / 365.25  # years
@@ -42,13 +42,6 @@ def planned(n_replicates: int, seed: int = SEED, **content: Any) -> dict[str, An
     scenario = scenario_from_mapping({"schema": "lupusim/scenario/1", "title": "null", **content})
     found: dict[str, Any] = run(scenario, n_replicates, seed=seed).to_json()["points"][0]
     return found
-
-
-def assert_alike(found: dict[str, Any], claims: np.ndarray) -> None:
-    """Compare lupusim's type I error with the claims of trials by hand."""
-    share = claims.mean()
-    error = math.hypot(found["type_one_error_mcse"], math.sqrt(share * (1 - share) / claims.size))
-    assert_within_mcse(found["type_one_error"], share, mcse=error)
 
 
 def by_blocks(rng: np.random.Generator, shape: tuple[int, int], block: list[int]) -> np.ndarray:
@@ -96,7 +89,7 @@ def test_two_sides_three_looks_unequal_allocation_and_dropout() -> None:
             seen = np.minimum(np.minimum(death, leaves), cutoff - entry)
             claimed |= np.abs(logrank(np.where(seen < 0, -1, seen), date <= cutoff, arm)) >= bound
         claims.append(claimed)
-    assert_alike(found, np.concatenate(claims))
+    assert_same_means(found, {"type_one_error": np.concatenate(claims)})
 
 
 def test_blocks_in_strata_by_cochran_mantel_haenszel() -> None:
@@ -136,7 +129,7 @@ def test_blocks_in_strata_by_cochran_mantel_haenszel() -> None:
         excess += (treated & responds).sum(1) - expected
         variance += spread / np.maximum(total * (total - 1), 1)
     z = excess / np.sqrt(np.where(variance > 0, variance, np.inf))
-    assert_alike(found, z >= CRITICAL)
+    assert_same_means(found, {"type_one_error": z >= CRITICAL})
 
 
 def pooled(treated: np.ndarray, control: np.ndarray, sizes: tuple[int, int]) -> np.ndarray:

@@ -6,7 +6,6 @@ all pairs are compared by counting who has which rank.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy.stats import norm
 
 from lupusim.planning.runs.run import run
 from lupusim.scenario.files.scenario import scenario_from_mapping
-from tolerance import SEED, assert_within_mcse
+from tolerance import SEED, assert_same_means
 
 pytestmark = pytest.mark.slow
 Array = NDArray[Any]
@@ -129,6 +128,4 @@ def test_pairs_claim_as_often(
             new = rng.multinomial(n1, law[0], _AT_ONCE)
             z = z_of(test, new, rng.multinomial(n - n1, law[1], _AT_ONCE))
             claims.append((np.abs(z) if sided == 2 else z) >= norm.isf(0.025 / sided))
-        mine, point = np.concatenate(claims), found["points"][0]
-        error = math.hypot(point[f"{name}_mcse"], mine.std() / math.sqrt(mine.size))
-        assert_within_mcse(point[name], mine.mean(), mcse=error)
+        assert_same_means(found["points"][0], {name: np.concatenate(claims)})

@@ -12,6 +12,20 @@ from lupusim.trial import Trial
 
 EFFECT = {"on": ["healthy -> ill"], "hazard_ratio": 0.5}
 
+ONE_ARM: dict[str, Any] = {
+    "schema": "lupusim/scenario/1",
+    "title": "One arm",
+    "model": "survival",
+    "arms": [{"name": "cells"}],
+    "enrollment": {"kind": "uniform", "duration": "12 months"},
+    "follow_up": "6 months",
+    "visits": ["6 months"],
+    "endpoints": {
+        "primary": {"kind": "responder", "states": ["death"], "at": "6 months", "better": "more"}
+    },
+    "sample_size": 40,
+}
+
 
 def content(**changes: Any) -> dict[str, Any]:
     """Return a small scenario; a change of None removes a key."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -23,3 +25,15 @@ def assert_within_mcse(estimate: ArrayLike, expected: ArrayLike, *, mcse: ArrayL
     assert worst <= _LIMIT, (
         f"{worst:.1f} standard errors apart: estimate {estimate}, expected {expected}, mcse {mcse}"
     )
+
+
+def assert_same_means(found: Mapping[str, float], of_each_trial: Mapping[str, ArrayLike]) -> None:
+    """Compare quantities, each beside its ``_mcse``, with those of every trial of another program.
+
+    Trials without a quantity do not count.
+    """
+    for name, listed in of_each_trial.items():
+        values = np.asarray(listed, dtype=float)
+        known = values[np.isfinite(values)]
+        mcse = np.hypot(found[f"{name}_mcse"], known.std() / np.sqrt(known.size))
+        assert_within_mcse(found[name], known.mean(), mcse=mcse)

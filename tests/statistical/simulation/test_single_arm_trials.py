@@ -15,23 +15,11 @@ from lupusim.planning.runs.run import run
 from lupusim.planning.theory.power import exact_looks, formula_power, formula_powers
 from lupusim.planning.theory.single_arm import exact_chances, exact_level
 from lupusim.scenario import load_scenario, scenario_from_mapping
+from scenario_contents import ONE_ARM
 from tolerance import SEED, assert_within_mcse
 
 N = 20_000
-BASE = {
-    "schema": "lupusim/scenario/1",
-    "title": "One arm",
-    "model": "survival",
-    "arms": [{"name": "cells"}],
-    "enrollment": {"kind": "uniform", "duration": "12 months"},
-    "dropout": {"per_year": 0.1},
-    "follow_up": "6 months",
-    "visits": ["6 months"],
-    "endpoints": {
-        "primary": {"kind": "responder", "states": ["death"], "at": "6 months", "better": "more"}
-    },
-    "sample_size": 40,
-}
+BASE = {**ONE_ARM, "dropout": {"per_year": 0.1}}
 BETTER = {"on": ["alive -> death"], "hazard_ratio": 2.0}
 TWO_ARMS = {
     "arms": [{"name": "placebo", "control": True}, {"name": "cells", "effects": [BETTER]}],

@@ -15,18 +15,9 @@ from lupusim.report.document.parts import Table
 from lupusim.report.run.table import main_rows, run_report
 from lupusim.report.words.trials import what_it_means
 from lupusim.scenario import load_scenario, scenario_from_mapping
+from scenario_contents import ONE_ARM
 from tolerance import SEED
 
-BASE = {
-    "schema": "lupusim/scenario/1",
-    "title": "One arm",
-    "model": "survival",
-    "arms": [{"name": "cells"}],
-    "enrollment": {"kind": "uniform", "duration": "12 months"},
-    "follow_up": "6 months",
-    "visits": ["6 months"],
-    "sample_size": 40,
-}
 RESPONDER = {"kind": "responder", "states": ["death"], "at": "6 months"}
 
 
@@ -37,7 +28,9 @@ def printed(scenario):
 
 
 def of(analysis, primary):
-    return scenario_from_mapping({**BASE, "analysis": analysis, "endpoints": {"primary": primary}})
+    return scenario_from_mapping(
+        {**ONE_ARM, "analysis": analysis, "endpoints": {"primary": primary}}
+    )
 
 
 def test_two_stages_are_shown_with_what_is_exact():

@@ -15,6 +15,7 @@ from lupusim.errors import ScenarioError
 from lupusim.scenario import scenario_from_mapping
 from lupusim.scenario.document.yaml_writer import block
 from lupusim.trial import AfterPatients, Trial
+from scenario_contents import ONE_ARM
 
 RESPONDER = {"kind": "responder", "states": ["death"], "at": "6 months", "better": "more"}
 SURVIVAL = {"endpoints": {"primary": {"kind": "survival"}}, "follow_up": "24 months", "visits": []}
@@ -24,17 +25,6 @@ ORDINAL = {
     }
 }
 TWO_ARMS = {"arms": [{"name": "placebo", "control": True}, {"name": "cells"}]}
-BASE = {
-    "schema": "lupusim/scenario/1",
-    "title": "One arm",
-    "model": "survival",
-    "arms": [{"name": "cells"}],
-    "enrollment": {"kind": "uniform", "duration": "12 months"},
-    "follow_up": "6 months",
-    "visits": ["6 months"],
-    "endpoints": {"primary": RESPONDER},
-    "sample_size": 40,
-}
 SIMON = {"test": "simon", "null_rate": 0.1, "alternative_rate": 0.3}
 DESIGN = {"first_patients": 15, "first_responders": 1, "patients": 25, "responders": 5}
 LOGRANK = {"test": "one_sample_logrank", "against": {"hazard_per_year": 0.5}}
@@ -43,7 +33,7 @@ BORROWED = {"responders": 10, "patients": 40, "weight": 0.5}
 
 
 def trial(analysis: dict[str, Any], folder: Any = None, **changes: Any) -> Trial:
-    content = {**BASE, "analysis": analysis, **changes}
+    content = {**ONE_ARM, "analysis": analysis, **changes}
     given = {key: value for key, value in content.items() if value is not None}
     return scenario_from_mapping(given, folder=folder).points[0].trial
 
