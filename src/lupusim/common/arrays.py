@@ -75,7 +75,8 @@ def each_column(table: _Table, change: Callable[[NDArray[Any]], NDArray[Any]]) -
     change : callable
         Takes a column, returns another.
     """
-    return _changed(table, change)  # type: ignore[no-any-return]
+    changed: _Table = _changed(table, change)
+    return changed
 
 
 def _changed(part: Any, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:

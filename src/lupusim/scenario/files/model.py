@@ -187,22 +187,24 @@ def untreated_model(document: Document, use: str) -> MultiStateModel:
 
 
 def _effects(top: Section, transitions: tuple[Transition, ...]) -> tuple[TreatmentEffect, ...]:
+    labels = {(t.from_state, t.to_state): t.label for t in transitions}
+    found = [_effect(section, labels) for section in top.sections("effects")]
+    return tuple(effect for effect in found if effect is not None)
+
+
+def _effect(section: Section, labels: Mapping[tuple[str, str], str]) -> TreatmentEffect | None:
     from lupusim.scenario.sections.effects import report_unknown_edges
     from lupusim.scenario.sections.population import read_edges
 
-    labels = {(t.from_state, t.to_state): t.label for t in transitions}
-    found = []
-    for section in top.sections("effects"):
-        on = read_edges(section)
-        report_unknown_edges(section.place.child("on"), on, labels)
-        values = {
-            "hazard_ratio": section.read("hazard_ratio", Number(at_least=0)),
-            "onset": section.read("onset", Duration(), 0.0),
-            "lasts": section.read("lasts", Duration(), math.inf),
-            "half_life": section.read_or_none("half_life", Duration(above=0)),
-        }
-        found.append(section.build(lambda on=on, v=values: TreatmentEffect(on=on, **v)))  # type: ignore[misc]  # bound now
-    return tuple(effect for effect in found if effect is not None)
+    on = read_edges(section)
+    report_unknown_edges(section.place.child("on"), on, labels)
+    values: dict[str, Any] = {
+        "hazard_ratio": section.read("hazard_ratio", Number(at_least=0)),
+        "onset": section.read("onset", Duration(), 0.0),
+        "lasts": section.read("lasts", Duration(), math.inf),
+        "half_life": section.read_or_none("half_life", Duration(above=0)),
+    }
+    return section.build(lambda: TreatmentEffect(on=on, **values))
 
 
 _INSTEAD = {
