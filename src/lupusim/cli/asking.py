@@ -193,29 +193,16 @@ class Question:
     """Whether the answer is simulated, and not known exactly."""
 
     @classmethod
-    def opened(
-        cls,
-        name: str,
-        scenario: str,
-        where: tuple[Place, Output],
-        *,
-        seed: int | None,
-        n_replicates: int,
-    ) -> Question:
-        """Return a command's question about a scenario file; without a seed by the file's own."""
+    def opened(cls, name: str, scenario: str, *, seed: int | None, **options: Any) -> Question:
+        """Return a command's question about a scenario file; without a seed by the file's own.
+
+        `options` are `place`, `output` and `n_replicates`.
+        """
         from lupusim.scenario import load_scenario
 
         loaded = load_scenario(scenario)
         seed = loaded.seed if seed is None else seed
-        place, output = where
-        return cls(
-            name=name,
-            scenario=loaded,
-            seed=seed,
-            place=place,
-            output=output,
-            n_replicates=n_replicates,
-        )
+        return cls(name=name, scenario=loaded, seed=seed, **options)
 
     def ask(
         self,

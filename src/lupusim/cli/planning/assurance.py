@@ -40,7 +40,7 @@ def assurance(
     """Average the power over what is not known: calibration draws, and the effect itself."""
     try_picture(plot, output.force)
     question = Question.opened(
-        "assurance", scenario, (place, output), seed=seed, n_replicates=replicates
+        "assurance", scenario, seed=seed, place=place, output=output, n_replicates=replicates
     )
     ask = ask_assurance if stake.value is None else ask_value
     ask(question, doubt, stake, replicates=replicates, plot=plot)
@@ -72,7 +72,7 @@ def sensitivity(
         if len(values) != 2:
             raise ValueError(f"--over {path}: give two values, low and high: 'sample_size=80,160'")
     question = Question.opened(
-        "sensitivity", scenario, (place, output), seed=seed, n_replicates=replicates
+        "sensitivity", scenario, seed=seed, place=place, output=output, n_replicates=replicates
     )
     measure = Measure(n_replicates=replicates, seed=seed)
     ask = _sobol if sobol else _tornado

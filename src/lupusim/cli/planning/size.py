@@ -100,7 +100,7 @@ def size(
 
     try_picture(plot, output.force)
     question = Question.opened(
-        "size", scenario, (place, output), seed=seed, n_replicates=_REPLICATES
+        "size", scenario, seed=seed, place=place, output=output, n_replicates=_REPLICATES
     )
     loaded, seed = question.scenario, question.seed
     designs = _designs(scenario, loaded, over or (), power)

@@ -90,7 +90,7 @@ def solve(
     goal = _goal(power, quantity, event)
     try_picture(plot, output.force)
     question = Question.opened(
-        "solve", scenario, (place, output), seed=seed, n_replicates=replicates
+        "solve", scenario, seed=seed, place=place, output=output, n_replicates=replicates
     )
     asked = number_at(scenario, number)
     draft = drafted(file, output.force, lambda path: _draft(scenario, asked, path))
