@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import field
 from typing import Protocol
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import POSITIVE, check_ranges
 
 
 class Distribution(Protocol):
@@ -25,21 +27,15 @@ class Distribution(Protocol):
         ...
 
 
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name}={value!r} must be above 0")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GammaDistribution:
     """Of costs and rates, by mean and standard deviation; both above 0."""
 
-    mean: float
-    sd: float
+    mean: float = field(metadata=POSITIVE)
+    sd: float = field(metadata=POSITIVE)
 
     def __post_init__(self) -> None:
-        _positive(mean=self.mean, sd=self.sd)
+        check_ranges(self)
 
     def draw(self, n_draws: int, *, rng: np.random.Generator) -> FloatArray:
         """Return so many independent draws."""
@@ -51,11 +47,11 @@ class GammaDistribution:
 class BetaDistribution:
     """Of probabilities and utilities, by mean and standard deviation."""
 
-    mean: float
-    sd: float
+    mean: float = field(metadata=POSITIVE)
+    sd: float = field(metadata=POSITIVE)
 
     def __post_init__(self) -> None:
-        _positive(mean=self.mean, sd=self.sd)
+        check_ranges(self)
         if not (self.mean < 1 and self.sd**2 < self.mean * (1 - self.mean)):
             raise ValueError(
                 f"mean={self.mean!r} must be below 1, sd={self.sd!r} below "
@@ -72,11 +68,11 @@ class BetaDistribution:
 class LognormalDistribution:
     """Of hazard ratios, by median and the standard deviation of the logarithm; both above 0."""
 
-    median: float
-    sdlog: float
+    median: float = field(metadata=POSITIVE)
+    sdlog: float = field(metadata=POSITIVE)
 
     def __post_init__(self) -> None:
-        _positive(median=self.median, sdlog=self.sdlog)
+        check_ranges(self)
 
     @property
     def mean(self) -> float:
@@ -93,10 +89,10 @@ class NormalDistribution:
     """Of what may be below 0, by mean and standard deviation (above 0)."""
 
     mean: float
-    sd: float
+    sd: float = field(metadata=POSITIVE)
 
     def __post_init__(self) -> None:
-        _positive(sd=self.sd)
+        check_ranges(self)
 
     def draw(self, n_draws: int, *, rng: np.random.Generator) -> FloatArray:
         """Return so many independent draws."""

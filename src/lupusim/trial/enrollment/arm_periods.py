@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, check_ranges, within
 from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
@@ -29,11 +30,10 @@ class OnDate:
 
     largest_arm: ClassVar[float] = math.inf
 
-    time: float  # calendar time (years), above 0
+    time: float = field(metadata=within(above=0, finite=False))  # calendar time (years)
 
     def __post_init__(self) -> None:
-        if not self.time > 0:
-            raise ValueError(f"time={self.time!r} must be above 0")
+        check_ranges(self)
 
     @property
     def in_words(self) -> str:
@@ -61,11 +61,10 @@ class OnceRandomized:
 
     largest_arm: ClassVar[float] = math.inf
 
-    patients: int  # at least 1; the next one is the first who finds the change
+    patients: int = field(metadata=COUNT)  # the next one is the first who finds the change
 
     def __post_init__(self) -> None:
-        if self.patients < 1:
-            raise ValueError(f"patients={self.patients!r} must be at least 1")
+        check_ranges(self)
 
     @property
     def in_words(self) -> str:
@@ -91,11 +90,10 @@ class OnceRandomized:
 class OnceOnArm:
     """When so many patients have been randomized to the arm itself."""
 
-    patients: int  # at least 1
+    patients: int = field(metadata=COUNT)
 
     def __post_init__(self) -> None:
-        if self.patients < 1:
-            raise ValueError(f"patients={self.patients!r} must be at least 1")
+        check_ranges(self)
 
     @property
     def in_words(self) -> str:

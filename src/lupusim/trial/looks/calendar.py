@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, NOT_NEGATIVE, POSITIVE, check_ranges
 from lupusim.trial.durations import format_duration
 from lupusim.trial.looks.timing import (
     TIMINGS,
     Entries,
     LookTiming,
-    check_above_zero,
-    check_count,
     in_months,
     times,
 )
@@ -40,11 +38,11 @@ class AtCalendarTime(LookTiming):
 
     ends_by_itself: ClassVar[bool] = True  # it does
 
-    time: float
+    time: float = field(metadata=POSITIVE)
     may_decide_enrollment: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_above_zero(time=self.time)
+        check_ranges(self)
 
     def calendar_time(self, entries: Entries) -> FloatArray:
         """Return the same time for every replicate."""
@@ -81,10 +79,10 @@ class AfterLastPatient(LookTiming):
     1.0
     """
 
-    follow_up: float
+    follow_up: float = field(metadata=POSITIVE)
 
     def __post_init__(self) -> None:
-        check_above_zero(follow_up=self.follow_up)
+        check_ranges(self)
 
     def calendar_time(self, entries: Entries) -> FloatArray:
         """Return the last randomization plus the follow-up."""
@@ -120,14 +118,12 @@ class AfterPatients(LookTiming):
     60
     """
 
-    patients: int
-    follow_up: float = 0.0
+    patients: int = field(metadata=COUNT)
+    follow_up: float = field(default=0.0, metadata=NOT_NEGATIVE)
     may_decide_enrollment: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_count(patients=self.patients)
-        if not (math.isfinite(self.follow_up) and self.follow_up >= 0):
-            raise ValueError(f"follow_up={self.follow_up!r} must be 0 or above")
+        check_ranges(self)
 
     def calendar_time(self, entries: Entries) -> FloatArray:
         """Return that patient's randomization plus the follow-up; ``inf`` if nobody is that."""

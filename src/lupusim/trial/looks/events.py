@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray, blocks
 from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, check_ranges
 from lupusim.trial.looks.timing import (
     TIMINGS,
     Entries,
     EventCount,
     Expectations,
     LookTiming,
-    check_count,
     times,
 )
 
@@ -72,11 +72,11 @@ class AtEvents(_ForEvents):
     200
     """
 
-    events: int
+    events: int = field(metadata=COUNT)
     may_decide_enrollment: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_count(events=self.events)
+        check_ranges(self)
 
     @property
     def _count(self) -> EventCount:
@@ -112,12 +112,12 @@ class AtEventsOf(_ForEvents):
         Position of the arm whose events count; None for all arms.
     """
 
-    events: int
+    events: int = field(metadata=COUNT)
     endpoint: int = 0
     arm: int | None = None
 
     def __post_init__(self) -> None:
-        check_count(events=self.events)
+        check_ranges(self)
 
     @property
     def _count(self) -> EventCount:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import NOT_NEGATIVE, check_ranges, within
 from lupusim.trial.looks.timing import Entries, Expectations, LookTiming, in_months
 
 if TYPE_CHECKING:
@@ -44,17 +45,12 @@ class Limited(LookTiming):
     """
 
     clock: LookTiming
-    gap: float = 0.0
-    latest: float = math.inf
-    extension: float = 0.0
+    gap: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    latest: float = field(default=math.inf, metadata=within(above=0, finite=False))
+    extension: float = field(default=0.0, metadata=NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
-        for name in ("gap", "extension"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name}={value!r} must be 0 or above")
-        if not self.latest > 0:
-            raise ValueError(f"latest={self.latest!r} must be above 0")
+        check_ranges(self)
         if self.extension and math.isinf(self.latest):
             raise ValueError("an extension needs a latest date. Give 'latest', or remove it")
 

@@ -212,20 +212,6 @@ def counts_in(timing: LookTiming) -> Iterator[EventCount]:
             yield count
 
 
-def check_above_zero(**values: float) -> None:
-    """Raise ValueError unless each number is finite and above 0."""
-    for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name}={value!r} must be above 0")
-
-
-def check_count(**values: int) -> None:
-    """Raise ValueError unless each number is at least 1."""
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name}={value!r} must be at least 1")
-
-
 def times(factor: float, count: int) -> int:
     """Return so many times a count, at least 1."""
     return max(1, round(count * factor))
