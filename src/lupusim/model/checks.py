@@ -195,12 +195,12 @@ def _restart_problems(model: MultiStateModel) -> Iterator[Problem]:
     if not model.restarts:
         fault = "nothing ever leads there: there are no restarts"
         yield Problem(key="afterwards", fault=fault, fix="Name the states that restart.")
-    if _shape(following) != _shape(model):
+    if shape_of(following) != shape_of(model):
         fault = f"{following.name!r} has not the states, transitions and classes of {model.name!r}"
         yield Problem(key="afterwards", fault=fault, fix="Use the same, in the same order.")
 
 
-def _shape(model: MultiStateModel) -> tuple[object, ...]:
+def shape_of(model: MultiStateModel) -> tuple[object, ...]:
     """Return what two laws must share for a patient to go from one to the other."""
     edges = tuple((t.from_state, t.to_state) for t in model.transitions)
     return model.states, edges, tuple(c.name for c in model.latent_classes)

@@ -92,6 +92,12 @@ def check_time(time: float) -> None:
         raise ValueError(f"time {time!r} years is not a study time. Give 0 or later")
 
 
+def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return a part over the whole, of the same shape; 0 where that is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, 0.0)
+
+
 def two_cells(probability: FloatArray, n: float) -> FloatArray:
     """Return expected yes and no of n patients; shape (..., 2)."""
     return np.stack([n * probability, n * (1 - probability)], axis=-1)
@@ -278,9 +284,7 @@ class EverCount:
             first_now = 2 if self.among else 1
             ever = ever - answers[..., first_now]
             whole = whole - answers[..., -1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(whole > 0, ever / whole, 0.0)
-        return two_cells(np.clip(share, 0.0, 1.0), float(self.observed.sum()))
+        return two_cells(np.clip(ratio(ever, whole), 0.0, 1.0), float(self.observed.sum()))
 
     def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
         """Return who has ever been there, and who is there now."""
@@ -358,9 +362,7 @@ class EverAfterCount:
 
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected patients with both, and with the first alone."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
-        return two_cells(np.clip(share, 0.0, 1.0), self.n)
+        return two_cells(np.clip(ratio(answers[..., 0], answers[..., 1]), 0.0, 1.0), self.n)
 
     def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
         """Return who has both, and who has the first."""

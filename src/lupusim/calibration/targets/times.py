@@ -7,7 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.calibration.targets.counts import check_count, check_time, two_cells, words_of
+from lupusim.calibration.targets.counts import (
+    check_count,
+    check_time,
+    ratio,
+    two_cells,
+    words_of,
+)
 from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.questions import (
     EverIn,
@@ -193,8 +199,7 @@ class EventRate:
 
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected events."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rate = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
+        rate = ratio(answers[..., 0], answers[..., 1])
         return np.asarray(self.person_years * rate[..., None])
 
     def margins(
@@ -266,9 +271,7 @@ class MedianTime:
         """Return expected patients there by the median, and not."""
         if self.by is None or self.is_stay:
             return two_cells(np.clip(answers[..., 0], 0.0, 1.0), self.n)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
-        return two_cells(np.clip(share, 0.0, 1.0), self.n)
+        return two_cells(np.clip(ratio(answers[..., 0], answers[..., 1]), 0.0, 1.0), self.n)
 
     def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
         """Return who was there by the median, and by the end where that is the denominator."""

@@ -38,6 +38,15 @@ def with_middles(edges: FloatArray) -> FloatArray:
     return nodes
 
 
+def even_cells(edges: FloatArray, cells: IntArray) -> FloatArray:
+    """Return the edges of so many even cells between every two edges."""
+    pieces = [
+        np.linspace(a, b, int(n), endpoint=False)
+        for a, b, n in zip(edges[:-1], edges[1:], cells, strict=True)
+    ]
+    return np.concatenate([*pieces, edges[-1:]])
+
+
 @lru_cache(maxsize=64)
 def panels(n_cells: int, kinks: tuple[float, ...]) -> Panels:
     """Return the panels of a grid whose kernels jump at `kinks`, both counted in cells."""

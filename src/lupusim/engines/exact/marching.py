@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.engines.exact.kernel import shares, with_middles
+from lupusim.engines.exact.kernel import even_cells, shares, with_middles
 from lupusim.engines.exact.law import Arc, Law
 
 _NEAR = 6  # stays that began this few cells ago get finer panels: their hazard may be infinite
@@ -161,20 +161,12 @@ class MarchingGrid:
             marks |= {b for b in (*arc.ratio.breaks, *kinks) if 0 < b < self.times[-1]}
         edges = np.array(sorted(marks))
         cells = np.ceil(np.diff(edges) / edges[-1] * n_steps - 1e-9).astype(int)
-        return self._grid(edges, cells << level)
+        return even_cells(edges, cells << level)
 
     def _kinks_of_first_stays(self, arc: Arc) -> Iterator[float]:
         for entry in self.law.entries:
             shown = arc.clock.reading(0.0, entry.time_in_state)
             yield from (kink - shown for kink in arc.kinks)
-
-    @staticmethod
-    def _grid(edges: FloatArray, cells: IntArray) -> FloatArray:
-        pieces = [
-            np.linspace(a, b, int(n), endpoint=False)
-            for a, b, n in zip(edges[:-1], edges[1:], cells, strict=True)
-        ]
-        return np.concatenate([*pieces, edges[-1:]])
 
 
 class March:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.engines.exact.kernel import with_middles
+from lupusim.engines.exact.kernel import even_cells, with_middles
 from lupusim.engines.exact.law import Arc, Law
 
 _GRADING = 3  # cells shrink towards study time 0, where a hazard may be infinite
@@ -89,7 +89,7 @@ class MarkovGrid:
             return edges
         roots = edges ** (1 / _GRADING)
         cells = np.ceil(np.diff(roots) / roots[-1] * n_steps).astype(int)
-        return _grid(roots, cells << level)
+        return even_cells(roots, cells << level) ** _GRADING
 
     def matrices(self, n_steps: int) -> FloatArray:
         """Return the matrix (n_times, n_states, n_states) between each two times, from 0 on."""
@@ -147,15 +147,6 @@ class MarkovGrid:
         # The series is good for small steps only; large ones do without and get refined.
         small = np.abs(exponent).sum(axis=2).max(axis=1) < _COMMUTATOR_NORM
         return np.asarray(exponent + (2 / 3) * small[:, None, None] * commutator)
-
-
-def _grid(roots: FloatArray, cells: IntArray) -> FloatArray:
-    """Return cell edges: so many cells between two roots, even in the root of time."""
-    pieces = [
-        np.linspace(a, b, int(n), endpoint=False)
-        for a, b, n in zip(roots[:-1], roots[1:], cells, strict=True)
-    ]
-    return np.asarray(np.concatenate([*pieces, roots[-1:]]) ** _GRADING)
 
 
 def _growth(arc: Arc, edges: FloatArray) -> FloatArray:

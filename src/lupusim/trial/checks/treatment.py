@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import MOST_IN_A_DAY, in_a_day
+from lupusim.model.checks import MOST_IN_A_DAY, in_a_day, shape_of
 from lupusim.trial.treatment.arms import Arm, Infusions
 
 if TYPE_CHECKING:
@@ -90,13 +90,7 @@ def _switch_problems(key: str, arm: Arm, to: Arm) -> Iterator[Problem]:
     if arm.infusions is not None and arm.infusions.again_on:
         fault = "the arm's infusions are given again, and its patients switch"
         yield Problem(key=key, fault=fault, fix="Remove 'again_on', or the switch.")
-    if _shape(arm) != _shape(to):
+    if shape_of(arm.model) != shape_of(to.model):
         fault = f"the model of {to.name!r} has other states, transitions or classes"
         fix = "Give both arms one model, and effects to the treated one."
         yield Problem(key=f"{key}.to", fault=fault, fix=fix)
-
-
-def _shape(arm: Arm) -> tuple[object, ...]:
-    model = arm.model
-    edges = tuple((t.from_state, t.to_state) for t in model.transitions)
-    return model.states, edges, tuple(c.name for c in model.latent_classes)
