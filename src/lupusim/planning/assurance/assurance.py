@@ -200,7 +200,6 @@ class _Plan:
         for number, numbers in enumerate(draws_by_block(self.n_draws)):
             score = OverDraws(
                 beliefs=self.beliefs.only(numbers),
-                numbers=numbers,
                 per_draw=self.nesting.per_draw,
                 worthwhile=self.nesting.worthwhile,
                 n_draws=self.n_draws,
@@ -297,14 +296,13 @@ class OverDraws:
     """Simulates some draws of the truth as a block, and keeps each by itself."""
 
     beliefs: Beliefs  # what is drawn
-    numbers: range  # which draws
     per_draw: int  # replicates of each draw
     worthwhile: Worthwhile | None  # asks every draw whether its true effect is worth having
     n_draws: int  # draws of all blocks together
 
     def __call__(self, trial: Trial, block: Block) -> Tally:
         """Return for each draw its replicates, those that show a benefit, and its worth."""
-        numbers = self.numbers
+        numbers = draws_by_block(self.n_draws)[block.number]
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
         strengths = strengths[numbers.start : numbers.stop]
         found = np.zeros((2, len(numbers)))

@@ -110,7 +110,6 @@ def information_value(
                 blocks=(Block(seed=seed, number=number, n_replicates=len(numbers)),),
                 score=OneTrialEach(
                     beliefs=beliefs.only(numbers),
-                    numbers=numbers,
                     gain=decision.gain,
                     n_draws=n_draws,
                 ),
@@ -155,7 +154,6 @@ class OneTrialEach:
     """Holds one trial for each of some draws of the truth, and keeps each by itself."""
 
     beliefs: Beliefs  # what is drawn
-    numbers: range  # which draws
     gain: Gain  # true gain under a truth
     n_draws: int  # draws of all blocks together
 
@@ -163,7 +161,7 @@ class OneTrialEach:
         """Return for each draw whether its trial shows a benefit, its estimate and its gain."""
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
         found = {}
-        for number in self.numbers:
+        for number in draws_by_block(self.n_draws)[block.number]:
             truth = self.beliefs.truth(trial, number, float(strengths[number]))
             one = Block(seed=block.seed, number=number, n_replicates=1)
             shown = simulate_replicates(truth, one)
