@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.endpoints import EventCount, Hierarchy, OrdinalState, Responder, TimeToEvent
 from lupusim.model import TreatmentEffect
-from lupusim.trial import AfterLastPatient, Arm, Dropout, Trial, UniformEnrollment
+from lupusim.trial import AfterLastPatient, Analysis, Arm, Dropout, Trial, UniformEnrollment
+from lupusim.trial.multiplicity import Family
 from trials import DISEASE, analysis
 
 DEATH = TimeToEvent(name="death", events=("death",))
@@ -36,3 +40,14 @@ def win_trial(test: str = "win_odds", **changes: object) -> Trial:
         "dropout": Dropout(per_year=0.15),
     }
     return Trial(**{**values, **changes})
+
+
+def two_doses(judged: Analysis) -> Trial:
+    """Return one of three arms, compared with the control by Holm's procedure."""
+    control, new = win_trial().arms
+    return win_trial(
+        arms=(control, new, replace(new, name="low")),
+        n_patients=120,
+        analysis=judged,
+        family=Family(procedure=Adjusted(method="holm")),
+    )

@@ -14,12 +14,14 @@ from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.moments import Moments
 from lupusim.trial import Trial
 from tolerance import SEED, assert_within_mcse
-from trials_of_wins import EFFECT, RANKS, win_trial
+from trials import analysis
+from trials_of_wins import EFFECT, RANKS, two_doses, win_trial
 
 pytestmark = pytest.mark.slow
 
 _RUNS = 200
 _PER_RUN = 200
+_PER_RUN_OF_ARMS = 400  # their controls are more
 _FEW = 9_000  # patients of a sample, about as many as of a run, so that both errors count
 _FEWER = 2_000  # where the exact engine knows most of their states
 
@@ -30,8 +32,9 @@ _FEWER = 2_000  # where the exact engine knows most of their states
         (win_trial(n_patients=60), True),
         (win_trial(n_patients=60), False),
         (win_trial("wilcoxon", primary=RANKS, n_patients=60), False),
+        (two_doses(analysis("win_odds")), False),
     ],
-    ids=["wins", "wins, no state known", "ranks, no state known"],
+    ids=["wins", "wins, no state known", "ranks, no state known", "two doses, no state known"],
 )
 def test_shares_are_unbiased_and_their_errors_honest(
     trial: Trial, facts: bool, monkeypatch: pytest.MonkeyPatch
@@ -40,11 +43,12 @@ def test_shares_are_unbiased_and_their_errors_honest(
     monkeypatch.setattr(pairs, "_DRAWN_OF_RANKS", _FEW)
     monkeypatch.setattr(pairs, "_PATIENTS", 600)  # who tell cells apart
     monkeypatch.setattr(pairs, "_TIMES", 1)
+    per_run = _PER_RUN if len(trial.arms) == 2 else _PER_RUN_OF_ARMS
     known = samples.shares_of_facts(trial, np.array([1.0])) if facts else None
     monkeypatch.setattr(samples, "shares_of_facts", lambda *_: known)
     runs, claimed, known_to = [], [], 0.0
     for run in range(_RUNS):
-        block = Block(seed=SEED, number=run, n_replicates=_PER_RUN)
+        block = Block(seed=SEED, number=run, n_replicates=per_run)
         found, patients = followed({"": trial}, block)
         control = control_of(trial, seed=run)
         values, claims = control.values(patients.generated), found[""]["reject"]
@@ -52,11 +56,10 @@ def test_shares_are_unbiased_and_their_errors_honest(
         assert share is not None
         runs.append(share)
         claimed.append(claims.mean())
-        known_to += float((np.diag(control.known_to) * _PER_RUN / values.var(axis=0)).max())
+        known_to += float((np.diag(control.known_to) * per_run / values.var(axis=0)).max())
     assert known_to / _RUNS > (0.05 if facts else 0.5)  # of the trials' own: it counts
     shares, errors = np.array(runs).T
-    plain = np.std(claimed)
-    assert shares.std() < 0.85 * plain
+    assert shares.std() < 0.85 * np.std(claimed)
     off = (shares - shares.mean()) / errors
     assert_within_mcse(off.std(), 1.0, mcse=1 / np.sqrt(2 * _RUNS))
     assert_within_mcse((np.abs(off) <= 1.96).mean(), 0.95, mcse=np.sqrt(0.95 * 0.05 / _RUNS))

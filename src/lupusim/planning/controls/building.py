@@ -73,21 +73,21 @@ def control_of(trial: Trial, *, seed: int = 0, growth: int = 1) -> Control | Non
 
 def _control_of(trial: Trial, *, seed: int, growth: int) -> Control | None:
     baseline, laws = Baseline.of(trial), _Laws(trial, seed, growth)
-    scores: list[Score | Together] = []
-    drawn: list[Drawn] = []
-    last: list[tuple[Comparison, LookSum]] = []
-    for one in comparisons(trial):
-        if sums := _sums(trial, one, baseline, laws):
-            for score, means in _scores(trial, one, sums):
-                scores.append(score)
-                drawn.append(means)
-            last.append((one, sums[-1]))
+    asked = ((one, _sums(trial, one, baseline, laws)) for one in comparisons(trial))
+    known = [(one, sums) for one, sums in asked if sums]
+    last = [(one, sums[-1]) for one, sums in known]
+    products = []
     if is_together(trial, last):
         product = together(last, [_unclaimed(trial, *one) for one in last])
-        if product is not None:
-            scores.append(product)
-            drawn.append(Drawn(n_steps=product.means.shape[1]))
-    return Control(scores=scores, sampled=covariance(drawn)) if scores else None
+        products = [] if product is None else [product]
+    found: list[tuple[Score | Together, Drawn]] = []
+    for one, sums in known:
+        bounds = _bounds(trial, one, sums)
+        # beside a product an arm's own steps say what is claimed of it at all of alpha
+        found += _scores(trial, one, sums, list(map(_nearest, bounds)) if products else bounds)
+    found += products
+    sampled = covariance([means for _, means in found]) if found else None
+    return Control(scores=[score for score, _ in found], sampled=sampled) if found else None
 
 
 class _Laws:
@@ -114,14 +114,25 @@ def _sums(trial: Trial, asked: Comparison, baseline: Baseline, laws: _Laws) -> l
     return sums_of_counts(trial, asked, baseline) if is_counted(trial, asked) else []
 
 
-def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> Iterator[tuple[Score, Drawn]]:
+def _bounds(trial: Trial, asked: Comparison, sums: list[LookSum]) -> list[FloatArray]:
+    """Return where each look decides."""
+    information = np.array([[one.information for one in sums]])
+    shown = np.array([[one.estimate for one in sums]])
+    return expected_bounds(trial, asked, information, shown)
+
+
+def _nearest(bounds: FloatArray) -> FloatArray:
+    """Return the bounds that are reached first."""
+    return np.asarray(bounds[np.abs(bounds) == np.abs(bounds).min(initial=np.inf)])
+
+
+def _scores(
+    trial: Trial, asked: Comparison, sums: list[LookSum], bounds: list[FloatArray]
+) -> Iterator[tuple[Score, Drawn]]:
     """Yield the sums of all looks, with the steps where their bounds are to be expected.
 
     And what the means of these steps owe to a sample.
     """
-    information = np.array([[one.information for one in sums]])
-    shown = np.array([[one.estimate for one in sums]])
-    bounds = expected_bounds(trial, asked, information, shown)
     for number, (one, at) in enumerate(zip(sums, bounds, strict=True)):
         middle = _middle(trial, asked, one, at)
         if middle.size == 0:  # nothing is decided at this look

@@ -85,7 +85,7 @@ def step_means(
     >>> step_means(normal, nodes, np.array([0.0, 1.0]), 1e-3).round(4).tolist()
     [[0.5, 0.8413]]
     """
-    return np.asarray(0.5 - (np.exp(log_law) @ _turned(nodes, thresholds, scale)).imag)
+    return np.asarray(0.5 - (np.exp(log_law) @ turned(nodes, thresholds, scale)).imag)
 
 
 def step_slopes(
@@ -104,11 +104,14 @@ def step_slopes(
     -------
     (..., n_steps) array
     """
-    return np.asarray(-(slopes @ _turned(nodes, thresholds, scale)).imag)
+    return np.asarray(-(slopes @ turned(nodes, thresholds, scale)).imag)
 
 
-def _turned(nodes: FloatArray, thresholds: FloatArray, scale: float) -> ComplexArray:
-    """Return what a characteristic function is to be multiplied by, (n_nodes, n_steps)."""
+def turned(nodes: FloatArray, thresholds: FloatArray, scale: float) -> ComplexArray:
+    """Return what a characteristic function is to be multiplied by, (n_nodes, n_steps).
+
+    The mean of a step is a half less the imaginary part of the sum over all frequencies.
+    """
     width = nodes[1] - nodes[0]
     smooth = np.minimum(math.pi * scale * nodes, _LARGEST)
     weight = width / (math.pi * nodes) * smooth / np.sinh(smooth)

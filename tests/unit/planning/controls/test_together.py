@@ -10,12 +10,19 @@ from scipy.special import expit
 from scipy.stats import binom
 
 from lupusim.planning.controls.building import control_of
+from lupusim.planning.controls.parts import Baseline
+from lupusim.planning.controls.sampled import pairs
+from lupusim.planning.controls.together import together
 from lupusim.planning.controls.values import value_law
 from lupusim.simulation.block import followed
 from lupusim.simulation.controls import Together
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.looks.look_statistics import comparisons
 from lupusim.trial import Trial
+from tolerance import SEED
+from trials import analysis
 from trials_of_values import value_trial
+from trials_of_wins import two_doses
 
 
 def on_two_sides(trial: Trial) -> Trial:
@@ -71,8 +78,8 @@ def test_it_is_the_last_of_the_controls_and_one_where_no_arm_is_near_a_claim() -
     n_steps = found.means.shape[1]
     steps = values[:, -n_steps:] + found.means.mean(axis=0)
     assert ((steps >= 0) & (steps <= 1)).all()
-    n_each = n_steps * len(found.arms)
-    assert values.shape[1] == n_each + n_steps
+    assert n_steps == 2 * 3  # at all of alpha and at a part
+    assert values.shape[1] == 3 * len(found.arms) + n_steps
 
 
 def test_few_patients_have_none() -> None:
@@ -88,3 +95,33 @@ def test_two_sides_claim_outside_of_all_that_one_does_not() -> None:
     assert (two.between[:, 0] < two.between[:, 1]).all()
     highest = [found.between[:, 1].max(axis=1) for found in (one, two)]
     assert (highest[1] > highest[0]).all()  # half of the error on either side
+
+
+@pytest.mark.parametrize("sided", [1, 2])
+def test_a_mean_moves_with_the_chances_of_a_sample_as_its_slopes_say(
+    sided: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "_DRAWN", 6_000)
+    monkeypatch.setattr(pairs, "_PATIENTS", 300)  # who tell cells apart
+    trial = two_doses(analysis("win_odds", sided=sided))
+    baseline, law = Baseline.of(trial), pairs.pair_law(trial, 0, seed=SEED)
+    asked = comparisons(trial)
+    sums = [(one, pairs.sums_of_pairs(trial, one, baseline, law)[0]) for one in asked]
+    middle = np.array([-0.5, 0.0, 0.5])
+    ends = np.stack([middle - 1.0 if sided == 2 else np.full(3, -np.inf), middle + 1.0])
+    _, drawn = together(sums, [ends, ends + 0.2])
+    towards = np.random.default_rng(SEED).normal(size=law.sample.chance.shape) * law.sample.chance
+
+    def mean(step: float) -> np.ndarray:
+        moved = replace(law.sample, chance=law.sample.chance + step * towards)
+        laws = [replace(one.slopes, sample=moved) for _, one in sums]
+        others = [
+            (what, replace(one, law=other, slopes=other))
+            for (what, one), other in zip(sums, laws, strict=True)
+        ]
+        return together(others, [ends, ends + 0.2])[0].means.mean(axis=0)
+
+    expected = (mean(1e-5) - mean(-1e-5)) / 2e-5
+    found = (drawn.slopes * towards[:, :, None]).sum(axis=(0, 1))
+    assert drawn.sample is law.sample
+    assert found == pytest.approx(expected, rel=1e-4)

@@ -13,6 +13,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.endpoints.base import Measurement
 from lupusim.planning.controls.sampled.facts import Facts, shares_of_facts
+from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.block import replicates_per_block
 from lupusim.simulation.control_classes import Cells
 from lupusim.simulation.generation.generation import Block, Generated, generate
@@ -75,6 +76,25 @@ class StepSlopes(Protocol):
         Returns
         -------
         (n_arms, n_cells + 1, n_steps) array
+        """
+        ...
+
+    def of_part(self, part: int, nodes: FloatArray, weights: ComplexArray) -> FloatArray:
+        """Return by how much numbers move that hang on one part's characteristic function.
+
+        Parameters
+        ----------
+        part : int
+            0 for the patients of the control, 1 for those of the arm.
+        nodes : (n_nodes,) array
+            Frequencies.
+        weights : (n_draws, n_nodes, n_numbers) complex array
+            Each moves by the real part of these times what the function moves by, averaged over
+            enrollments.
+
+        Returns
+        -------
+        (n_arms, n_cells + 1, n_numbers) array
         """
         ...
 
