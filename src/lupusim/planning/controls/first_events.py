@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel
 from lupusim.planning.controls.event_law import ever_by
@@ -26,6 +27,7 @@ _RENEWAL = 1e-6  # where hazards depend on the time in a state
 _QUADRATURE = 1e-5  # what two quadratures over patients may differ by
 _EVERY = 4  # of the times asked about, one is worked out there
 _NOBODY = 1e-300  # chance still to be free, whose logarithm is finite
+_known: deque[tuple[MultiStateModel, tuple[str, ...], FloatArray, FloatArray]] = deque(maxlen=16)
 
 
 def is_solved(model: MultiStateModel, ends: Sequence[str]) -> bool:
@@ -134,6 +136,16 @@ def _either(
 
 def _ever(model: MultiStateModel, events: Sequence[str], times: FloatArray) -> FloatArray:
     """Return the chance to have entered one of `events` by each time."""
+    # SPEED: null twins and other designs have the same arms (benchmarks/table.py)
+    for of_model, what, when, chance in _known:
+        if of_model is model and what == tuple(events) and np.array_equal(when, times):
+            return chance
+    chance = read_only(_solved(model, events, times))
+    _known.appendleft((model, tuple(events), times, chance))
+    return chance
+
+
+def _solved(model: MultiStateModel, events: Sequence[str], times: FloatArray) -> FloatArray:
     from lupusim.engines.exact import ever
 
     if _is_constant(model):

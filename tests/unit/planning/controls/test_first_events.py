@@ -78,6 +78,17 @@ def test_states_between_are_left_to_the_exact_engine() -> None:
     assert not none.any()
 
 
+def test_what_was_solved_of_an_arm_is_remembered(monkeypatch) -> None:
+    times = np.linspace(0.0, 1.0, 33)
+    found = first_entries(DISEASE, ("death",), (), times)
+    monkeypatch.delattr("lupusim.planning.controls.first_events._solved")
+    again = first_entries(DISEASE, ("death",), (), times.copy())
+    np.testing.assert_array_equal(again, found)
+    for events, when in ((("relapse",), times), (("death",), 2 * times)):
+        with pytest.raises(NameError):
+            first_entries(DISEASE, events, (), when)
+
+
 def test_a_hazard_that_changes_behind_a_state_between_is_not_solved_at_once() -> None:
     later = replace(
         TWO_ENDS,
