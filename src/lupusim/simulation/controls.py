@@ -273,7 +273,7 @@ class Score:
 
     def steps(self, sums: FloatArray) -> FloatArray:
         """Return the steps less their expectations, (n_replicates, n_steps)."""
-        return np.asarray(_below(sums, self.thresholds, self.scale) - self.means.mean(axis=0))
+        return np.asarray(steps_below(sums, self.thresholds, self.scale) - self.means.mean(axis=0))
 
     def values(self, whole: Whole) -> FloatArray:
         """Return what has mean 0 in every replicate, (n_replicates, n_steps)."""
@@ -285,7 +285,7 @@ class Score:
         return self.steps(sums.ravel()).reshape(*sums.shape, -1)
 
 
-def _below(sums: FloatArray, thresholds: FloatArray, scale: float) -> FloatArray:
+def steps_below(sums: FloatArray, thresholds: FloatArray, scale: float) -> FloatArray:
     """Return smoothed steps: nearly 1 for sums below each threshold, (n_replicates, n_steps)."""
     with np.errstate(over="ignore"):  # far above the threshold: 0, as infinity says
         return np.asarray(1.0 / (1.0 + np.exp((sums[:, None] - thresholds) / scale)))
@@ -314,7 +314,7 @@ class Together:
         """
         found = np.ones((control.size, self.means.shape[1]))
         for slope, sums, ends in zip(self.slopes, own, self.between, strict=True):
-            low, high = (_below(slope * control + sums, at, self.scale) for at in ends)
+            low, high = (steps_below(slope * control + sums, at, self.scale) for at in ends)
             found *= high - low
         return np.asarray(found - self.means.mean(axis=0))
 

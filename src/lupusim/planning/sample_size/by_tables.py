@@ -10,7 +10,7 @@ from lupusim.planning.sample_size.events import quantity_of
 from lupusim.planning.sample_size.exact import ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, only_decided
 from lupusim.planning.sample_size.hunt import Hunt
-from lupusim.planning.sample_size.probit_line import PowerLine, needed_counts
+from lupusim.planning.sample_size.probit_line import PowerLine, known_worth, needed_counts
 from lupusim.planning.sample_size.results import SampleSize
 
 _CHECKED_PATIENTS = 150_000
@@ -65,6 +65,7 @@ class _TableHunt(Hunt):
     def answer(self, line: PowerLine) -> SampleSize:
         """Ask fresh tables of the answer and of the curve, and check it by a few replicates."""
         needed = needed_counts(self.power, self.level, self.search.precision)
+        needed /= known_worth(self.batches)
         of_fit = min(max(needed, self.n_replicates), self.search.max_replicates)
         n_tables = int(_OF_FIT * of_fit)
         size, power = self.confirmed(

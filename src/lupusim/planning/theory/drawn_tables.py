@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import field
-
-import numpy as np
+from functools import reduce
 
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
@@ -13,7 +13,6 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.claims import (
     SEED,
     Claims,
-    decided,
     law_of,
     most_drawn,
     parts_of,
@@ -22,8 +21,8 @@ from lupusim.planning.theory.counts.claims import (
     work_of,
 )
 from lupusim.planning.theory.counts.numbers import Counted
+from lupusim.planning.theory.table_controls import TableControls, TableSums, in_folds
 from lupusim.simulation.looks.look_statistics import Comparison
-from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _BATCH = 1_000  # tables that are drawn at least
@@ -42,9 +41,10 @@ class _Way:
 
     trial: Trial
     asked: Sequence[Comparison]
-    known: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    """After each batch: tables so far, and how many of them claim what."""
+    known: list[tuple[int, TableSums]] = field(default_factory=list)
+    """After each batch: tables so far, and the sums over them."""
     _law: Counted | None = None
+    _controls: TableControls | None = None
 
     @property
     def law(self) -> Counted:
@@ -52,6 +52,13 @@ class _Way:
         if self._law is None:
             self._law = law_of(self.trial, self.asked)
         return self._law
+
+    @property
+    def controls(self) -> TableControls:
+        """What is known in law of them."""
+        if self._controls is None:
+            self._controls = TableControls.of(self.law, self.asked)
+        return self._controls
 
     def claims(self, n_tables: int | None, beside: int | None) -> Claims:
         """Return what is claimed; see :meth:`DrawnTables.claims`."""
@@ -63,23 +70,20 @@ class _Way:
         wanted = max(n_tables or most, 1)
         while not self.known or self.known[-1][0] < wanted:
             self.known.append(self._with_further())
-        n_drawn, totals = next(one for one in self.known if one[0] >= wanted)
-        return Claims(
-            shares={name: _share(total, n_drawn) for name, total in totals.items()},
-            n_drawn=n_drawn,
-        )
+        n_drawn, sums = next(one for one in self.known if one[0] >= wanted)
+        return Claims(shares=sums.shares(), n_drawn=n_drawn)
 
-    def _with_further(self) -> tuple[int, dict[str, float]]:
+    def _with_further(self) -> tuple[int, TableSums]:
         """Draw a further batch, each from a stream of its own: who asked before is no matter."""
-        before, sums = self.known[-1] if self.known else (0, {})
+        before = self.known[-1][0] if self.known else 0
         n_further = max(before // (_FURTHER * _BATCH), 1) * _BATCH
         rng = stream(SEED, "drawn tables", self.trial.n_patients, len(self.known))
-        sums = dict(sums)
-        for size in parts_of(n_further, self.law.n_draws):
-            numbers = self.law.drawn(size, rng=rng).distinct()
-            for name, values in decided(self.law, self.asked, numbers).items():
-                sums[name] = sums.get(name, 0.0) + float(numbers.weights @ values)
-        return before + n_further, sums
+        parts = [
+            self.controls.sums(in_folds(self.law.drawn(size, rng=rng)).distinct())
+            for size in parts_of(n_further, self.law.n_draws)
+        ]
+        drawn = [sums for _, sums in self.known[-1:]] + parts
+        return before + n_further, reduce(operator.add, drawn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +131,3 @@ def drawn_tables(trial: Trial) -> DrawnTables:
 
 def _drawn_tables(trial: Trial) -> DrawnTables:
     return DrawnTables(ways=tuple(_Way(trial=trial, asked=asked) for asked in ways_of(trial)))
-
-
-def _share(total: float, n: int) -> Mean:
-    share = total / n
-    return Mean(value=share, mcse=float(np.sqrt(share * (1 - share) / n)), n=n)

@@ -40,7 +40,9 @@ class Numbers:
 
     counts: IntArray
     """In the analysis of each look: (n_trials, n_looks, n_arms, n_strata, n_outcomes)."""
-    weights: FloatArray  # chance of each, or how often it is drawn, (n_trials,)
+    weights: FloatArray
+    """Chance of each, or how often it is drawn, (n_trials,); of several kinds (n_trials, n_kinds).
+    """
 
     def distinct(self) -> Numbers:
         """Return numbers that several trials have only once, if they are told apart at no cost."""
@@ -50,8 +52,10 @@ class Numbers:
         if code is None:
             return self
         _, first, place = np.unique(code, return_index=True, return_inverse=True)
-        weights = np.bincount(place, weights=self.weights)
-        return Numbers(counts=self.counts[first], weights=weights.astype(float))
+        kinds = self.weights.reshape(len(rows), -1).T
+        weights = np.stack([np.bincount(place, weights=one) for one in kinds], axis=1)
+        shape = first.size, *self.weights.shape[1:]
+        return Numbers(counts=self.counts[first], weights=weights.reshape(shape))
 
 
 def codes_of(rows: IntArray) -> IntArray | None:
