@@ -52,6 +52,12 @@ def limits_of_share(mean: Mean) -> tuple[float, float]:
     return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
+def is_better_known(share: Mean, other: Mean) -> bool:
+    """Return whether the 95 % limits of a share are closer together than those of another."""
+    (low, high), (least, most) = limits_of_share(share), limits_of_share(other)
+    return high - low < most - least
+
+
 def reduction(share: Mean) -> float:
     """Return what is left of the variance of a counted share, 1 where nothing has changed it.
 

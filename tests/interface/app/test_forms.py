@@ -318,7 +318,13 @@ def test_drawn_tables_stand_before_what_was_simulated_and_are_no_exact_power():
     (known,) = powers({"points": [found(**drawn)]})
     assert (known.best, known.of) == ("0.8012 (0.0009)", "from drawn tables")
     assert known.in_words == "power 0.8012 (0.0009)"
-    assert known.is_checked
+    assert known.check.startswith("simulated, as a check: ")
+    few = drawn | {"power_drawn_mcse": 0.1, "n_drawn_tables": 16}
+    heads, _ = table_of([("", found(**few))])
+    assert heads.index("Power") < heads.index("Power (drawn tables)")
+    (known,) = powers({"points": [found(**few)]})
+    assert known.of == ""
+    assert known.check == "from drawn tables, as a check: 0.8 (0.1)"
     all_claim = found(power_drawn=1.0, power_drawn_mcse=0.0, n_drawn_tables=50_000)
     assert "1 (above 0.99992)" in table_of([("", all_claim)])[1][0]
     answer = {"n_patients": 120, "interval": [118, 122], "power": 0.81, "power_mcse": 0.006}

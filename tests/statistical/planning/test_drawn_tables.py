@@ -11,9 +11,9 @@ import pytest
 
 from counted_trials import BY_SITE, CASES, RANKS, STRATA
 from lupusim.common.rng import stream
-from lupusim.planning.theory import table_controls
 from lupusim.planning.theory.counts.claims import decided, law_of, ways_of
-from lupusim.planning.theory.table_controls import TableControls, in_folds
+from lupusim.planning.theory.drawn import controls as drawn_controls
+from lupusim.planning.theory.drawn.controls import TableControls, in_folds
 from lupusim.scenario import load_scenario
 from lupusim.simulation.tally import reduction
 from tolerance import SEED, assert_within_mcse
@@ -53,7 +53,7 @@ def runs(kind, null, law_used, monkeypatch):
     law, asked, *_ = known(kind, null)
     found = []
     for run in range(N_RUNS):
-        monkeypatch.setattr(table_controls, "SEED", run)
+        monkeypatch.setattr(drawn_controls, "SEED", run)
         controls = replace(TableControls.of(law_used(law), asked), counted=law)
         numbers = in_folds(law.drawn(N_TABLES, rng=stream(SEED, "tables", run))).distinct()
         found.append(controls.sums(numbers).shares()["reject"])

@@ -23,7 +23,7 @@ from lupusim.app.runs.results import (
     table_of,
 )
 from lupusim.app.site import Site
-from lupusim.report.numbers import grouped, share
+from lupusim.report.numbers import grouped
 
 _OFTEN = 0.25
 _TOLD_BEFORE = ("note: ", "warning: ")  # how an engine begins what it says before it works
@@ -248,12 +248,11 @@ class RunView:
                 show_later(lambda: picture_of_run(self.run.folder), "What the run found, drawn")
 
     def _show_power(self, known: KnownPower, *, several: bool) -> None:
-        """Show the best known power large, and beside it what simulation says as a check."""
+        """Show the best known power large, and beside it what checks it."""
         self._power.set_text(known.best)
         words = ["Power", known.of, known.design if several else ""]
         self._whose.set_text(", ".join(filter(None, words)))
-        check = f"simulated, as a check: {share(known.simulated)}"
-        self._say(self._check, check if known.is_checked else "")
+        self._say(self._check, known.check)
 
     async def _stop(self) -> None:
         job = self._job

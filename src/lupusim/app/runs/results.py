@@ -16,10 +16,11 @@ from lupusim.report.words.paths import (
     varied_in_words,
 )
 from lupusim.scenario.document.content import is_number
-from lupusim.simulation.tally import Mean
+from lupusim.simulation.tally import Mean, is_better_known
 from lupusim.trial.durations import MONTHS_PER_YEAR
 
 Point = Mapping[str, Any]
+Write = Callable[[Point], str]
 _KNOWN = {
     "Known power": {
         "Exact power": "exact",
@@ -44,24 +45,36 @@ class KnownPower:
     @property
     def value(self) -> float:
         """The best that is known, as a number."""
-        return (self.drawn or self.simulated).value if self.exact is None else self.exact
+        return self._best.value
 
     @property
     def best(self) -> str:
         """The best that is known, with its error where it has one."""
-        return share(self.drawn or self.simulated) if self.exact is None else f"{self.exact:.4f}"
+        return share(self._best) if self.exact is None else f"{self.exact:.4f}"
 
     @property
-    def is_checked(self) -> bool:
-        """Whether it is known by counts, so that simulation checks it."""
-        return self.exact is not None or self.drawn is not None
+    def check(self) -> str:
+        """What is known less well, as a check of it; empty where there is no such thing."""
+        if self.exact is not None or self._is_drawn_best:
+            return f"simulated, as a check: {share(self.simulated)}"
+        return "" if self.drawn is None else f"from drawn tables, as a check: {share(self.drawn)}"
 
     @property
     def of(self) -> str:
         """How the best is known: ``exact``, ``from drawn tables`` or nothing."""
         if self.exact is not None:
             return "exact"
-        return "" if self.drawn is None else "from drawn tables"
+        return "from drawn tables" if self._is_drawn_best else ""
+
+    @property
+    def _is_drawn_best(self) -> bool:
+        return self.drawn is not None and not is_better_known(self.simulated, self.drawn)
+
+    @property
+    def _best(self) -> Mean:
+        if self.exact is not None:
+            return Mean(value=self.exact, mcse=0.0)
+        return self.drawn if self.drawn and self._is_drawn_best else self.simulated
 
     @property
     def in_words(self) -> str:
@@ -104,7 +117,7 @@ def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[
     points : sequence of (str, mapping)
         The name of the run, or nothing, and what it found of a design.
     """
-    columns: dict[str, Callable[[Point], str]] = {
+    columns: dict[str, Write] = {
         "Patients": lambda point: grouped(int(point["n_patients"])),
         "Exact power": lambda point: _exact(point, "power"),
         "Power (drawn tables)": lambda point: _of_drawn_tables(point, "power"),
@@ -116,6 +129,7 @@ def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[
         "Months": _months,
         "Trials simulated": lambda point: grouped(int(point["n_replicates"])),
     }
+    columns = _best_first(columns, [point for _, point in points])
     told = {name: [write(point) for _, point in points] for name, write in columns.items()}
     for one, columns_of in _KNOWN.items():
         told = _in_one_column(told, columns_of, one)
@@ -123,6 +137,23 @@ def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[
     names = [point_name(point, run) for run, point in points]
     rows = zip(names, *kept.values(), strict=True)
     return ["Design", *kept], [list(row) for row in rows]
+
+
+def _best_first(columns: dict[str, Write], points: Sequence[Point]) -> dict[str, Write]:
+    """Return columns with a simulated share before that of drawn tables, where it is known better.
+
+    Of several designs the first that has both decides.
+    """
+    names = list(columns)
+    for key, simulated in (("power", "Power"), ("type_one_error", "Type I error")):
+        shares = (
+            (drawn_share(point, key), point) for point in points if point.get(key) is not None
+        )
+        both = [(drawn, _mean(point, key)) for drawn, point in shares if drawn is not None]
+        if both and is_better_known(both[0][1], both[0][0]):
+            names.remove(simulated)
+            names.insert(names.index(f"{simulated} (drawn tables)"), simulated)
+    return {name: columns[name] for name in names}
 
 
 def _in_one_column(

@@ -9,7 +9,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.sample_size.growth import Sizing
 from lupusim.planning.sample_size.probit_line import Batch
-from lupusim.planning.theory.drawn_tables import drawn_tables
+from lupusim.planning.theory.drawn.tables import drawn_tables
 from lupusim.simulation.tally import Mean
 
 FEW = 1_000

@@ -12,7 +12,7 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.theory.group_sequential import planned_bounds
-from lupusim.planning.theory.power import formula_powers
+from lupusim.planning.theory.power import formula_powers, known_type_one_error
 from lupusim.report.document.parts import Table
 from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
@@ -37,7 +37,7 @@ from lupusim.report.words.trials import (
     who_left_in_words,
 )
 from lupusim.simulation.looks.null_hypothesis import error_quantity
-from lupusim.simulation.tally import Mean
+from lupusim.simulation.tally import Mean, is_better_known
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 
@@ -200,29 +200,51 @@ def _power(point: PointResult, power: Mean) -> str:
     trial, analysis = point.trial, point.trial.analysis
     what = f"on {trial.primary.name}" if trial.family is None else "to show any hypothesis"
     n = grouped(point.n_replicates)
-    how = f"{share(power)} from {n} simulated trials"
     if analysis is None:
-        return f"The trial then succeeds with probability {how}."
-    known = _beside(
-        (one.method, formula_share(one)) for one in formula_powers(trial, point.n_replicates)
-    )
-    return f"Tested by {analysis_in_words(analysis)}, the power {what} is {how}{known}."
+        simulated = f"{share(power)} from {n} simulated trials"
+        return f"The trial then succeeds with probability {simulated}."
+    formulas = formula_powers(trial, point.n_replicates)
+    counted = next((one.mean for one in formulas if one.is_by_counts), None)
+    known = [(one.method, formula_share(one)) for one in formulas]
+    how = _best_first((f"from {n} simulated trials", power), counted, known)
+    return f"Tested by {analysis_in_words(analysis)}, the power {what} is {how}."
 
 
 def _error(point: PointResult) -> Iterator[str]:
     """Yield what happens where nothing is better."""
     if point.type_one_error is not None:
-        how = share(point.type_one_error) + _beside(known_error(point))
+        simulated = "from simulated trials", point.type_one_error
+        counted = known_type_one_error(point.trial, point.n_replicates)
+        how = _best_first(simulated, counted, list(known_error(point)))
         yield f"The type I error, a false claim where nothing is better, has probability {how}."
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)
         yield f"If all arms are identical, it shows so within the margin with probability {claims}."
 
 
-def _beside(known: Iterable[tuple[str, str]]) -> str:
-    """Return in brackets how a number is known without simulated trials, and what it is."""
-    said = "; ".join(f"{how}: {number}" for how, number in known)
-    return f" ({said})" if said else ""
+def _best_first(
+    simulated: tuple[str, Mean], counted: Mean | None, known: Sequence[tuple[str, str]]
+) -> str:
+    """Return a number as it is known best, and in brackets how else it is known.
+
+    Parameters
+    ----------
+    simulated : (str, Mean)
+        How many trials show it, and what.
+    counted : Mean or None
+        What counts of patients say; None where they don't.
+    known : sequence of (str, str)
+        How it is known without simulated trials, and what it is; what counts say comes first.
+    """
+    trials, found = simulated
+    shown = share(found)
+    if counted is None or is_better_known(found, counted):
+        first, others = f"{shown} {trials}", known
+    else:
+        (how, number), *rest = known
+        first, others = f"{number} {how}", [(trials, shown), *rest]
+    said = "; ".join(f"{how}: {number}" for how, number in others)
+    return f"{first} ({said})" if said else first
 
 
 def _looks(trial: Trial) -> str:

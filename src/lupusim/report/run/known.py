@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lupusim.planning.runs.run import PointResult
 from lupusim.planning.theory.formula_power import FormulaPower
@@ -16,6 +16,10 @@ from lupusim.planning.theory.power import (
 )
 from lupusim.report.numbers import share
 from lupusim.report.run.single_arm import exact_rows
+from lupusim.simulation.tally import Mean, is_better_known
+
+Row = tuple[str, str]
+"""What is told, and its number."""
 
 DRAWN = "from drawn tables"
 _FEW_EVENTS = 20  # too few for formulas of many
@@ -27,6 +31,26 @@ def exactly_known(point: PointResult) -> Iterator[tuple[str, str]]:
     for formula in formula_powers(point.trial, point.n_replicates):
         if formula.is_by_counts:
             yield f"{which}, {formula.method}", formula_share(formula)
+
+
+def best_first(known: Mean | None, rows: Iterable[Row], simulated: Mean, row: Row) -> Iterator[Row]:
+    """Yield the rows of a share that is known by counts and of the simulated one, the best first.
+
+    Parameters
+    ----------
+    known : Mean or None
+        By counts; None where it is not known so.
+    rows : iterable of (str, str)
+        What says so.
+    simulated : Mean
+        Of simulated trials.
+    row : (str, str)
+        What says that.
+    """
+    if known is not None and is_better_known(simulated, known):
+        yield from (row, *rows)
+    else:
+        yield from (*rows, row)
 
 
 def formula_share(formula: FormulaPower) -> str:

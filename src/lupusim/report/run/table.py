@@ -12,11 +12,22 @@ from rich.console import Group
 from rich.text import Text
 
 from lupusim.planning.runs.run import PointResult, RunResult
-from lupusim.planning.theory.power import EXACT, formula_powers
+from lupusim.planning.theory.power import (
+    EXACT,
+    formula_powers,
+    known_power,
+    known_type_one_error,
+)
 from lupusim.report.numbers import error_in_hundred, grouped, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
-from lupusim.report.run.known import DRAWN, exactly_known, known_error, without_simulation
+from lupusim.report.run.known import (
+    DRAWN,
+    best_first,
+    exactly_known,
+    known_error,
+    without_simulation,
+)
 from lupusim.report.run.known_chance import detail_rows
 from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
@@ -91,15 +102,17 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield "patients", str(point.trial.n_patients)
     if point.power is not None:
         formulas = formula_powers(point.trial, point.n_replicates)[:1]
-        yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
-        yield from (("power (drawn tables)", share(one.mean)) for one in formulas if one.is_drawn)
-        yield "power", share(point.power)
+        exact = [("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact]
+        drawn = [("power (drawn tables)", share(one.mean)) for one in formulas if one.is_drawn]
+        simulated = "power", share(point.power)
+        yield from best_first(_known_power(point), [*exact, *drawn], point.power, simulated)
         others = (one for one in formulas if not one.is_by_counts)
         yield from (("theory", f"{one.value:.4f}") for one in others)
     if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
-        yield from ((_ERRORS[how], error) for how, error in known_error(point))
-        yield "claims if alike" if within else "type I error", share(claims)
+        known = [(_ERRORS[how], error) for how, error in known_error(point)]
+        simulated = "claims if alike" if within else "type I error", share(claims)
+        yield from best_first(_known_error(point), known, claims, simulated)
     if point.power is None:
         yield from list(_outcome_rows(point))[:1]  # of the first endpoint: nothing else is asked
     yield "months", months(point.tally.mean("duration"))
@@ -136,20 +149,29 @@ def _outcome_rows(point: PointResult) -> Iterator[tuple[str, str]]:
 
 
 def _test_rows(point: PointResult) -> Iterator[tuple[str, str]]:
-    """Yield power and type I error, what is exact of them first, and how good estimates are."""
+    """Yield power and type I error, the best known of each first, and how good estimates are."""
     trial, claims = point.trial, point.claims_if_alike or point.type_one_error
     if point.power is None or claims is None or trial.analysis is None:
         return
     which = "power" if trial.family is None else "power for any hypothesis"
-    yield from exactly_known(point)
     tested = f"{words_of_test(trial.analysis)}{level_of(trial.analysis)}"
-    yield f"{which} ({tested})", share(point.power)
+    simulated = f"{which} ({tested})", share(point.power)
+    yield from best_first(_known_power(point), exactly_known(point), point.power, simulated)
     yield from without_simulation(point)
-    yield from ((f"type I error, {how}", error) for how, error in known_error(point))
-    yield _name_of_null_claims(trial), share(claims)
+    known = [(f"type I error, {how}", error) for how, error in known_error(point)]
+    simulated = _name_of_null_claims(trial), share(claims)
+    yield from best_first(_known_error(point), known, claims, simulated)
     if trial.family is None:
         yield from _estimates(point, trial.analysis)
     yield from family_rows(point)
+
+
+def _known_power(point: PointResult) -> Mean | None:
+    return known_power(point.trial, point.n_replicates)
+
+
+def _known_error(point: PointResult) -> Mean | None:
+    return known_type_one_error(point.trial, point.n_replicates)
 
 
 def _name_of_null_claims(trial: Trial) -> str:

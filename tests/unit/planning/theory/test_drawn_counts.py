@@ -25,12 +25,12 @@ from counted_trials import (
 from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.runs.replicates import Simulator
-from lupusim.planning.theory import drawn_tables as drawn_module
 from lupusim.planning.theory.counts import claims as drawing
 from lupusim.planning.theory.counts.claims import claims_of_all
 from lupusim.planning.theory.counts.joint import outcomes_of
 from lupusim.planning.theory.counts.power import count_power
-from lupusim.planning.theory.drawn_tables import drawn_tables
+from lupusim.planning.theory.drawn import tables as drawn_module
+from lupusim.planning.theory.drawn.tables import drawn_tables
 from lupusim.planning.theory.power import formula_columns, known_power, known_type_one_error
 from lupusim.trial import (
     AfterPatients,

@@ -28,6 +28,8 @@ from lupusim.report.document.protocol import (
 from lupusim.report.figures.runs import named
 from lupusim.report.figures.samples import look_paths
 from lupusim.report.numbers import rounded, share
+from lupusim.report.run import known
+from lupusim.report.run import table as tables_of_runs
 from tolerance import SEED
 
 HOSTILE = '<script>alert("x")</script> & | `code` #set **bold** [link](http://a.b) $1$ \\ "q"'
@@ -367,5 +369,24 @@ def test_what_drawn_tables_say_stands_with_its_error_in_the_paragraph(monkeypatc
     )
     monkeypatch.setattr(protocol, "formula_powers", lambda *_: (drawn,))
     said = sample_size_paragraph(result.points[0])
-    assert "(from 25 000 drawn tables: 0.801 (0.002))" in said
-    assert re.search(r"has probability [0-9.]+ \([^)]*\) \(exact, all tables: 0\.0\d{3}\)", said)
+    assert re.search(
+        r" is 0.801 \(0.002\) from 25 000 drawn tables \(from 4 simulated trials: ", said
+    )
+    assert re.search(r"has probability 0\.0\d{3} exact, all tables \(from simulated trials: ", said)
+
+
+def test_a_simulated_power_that_is_known_better_than_drawn_tables_stands_first(monkeypatch):
+    result = lupusim.run(lupusim.load_scenario("two_rates"), 400, seed=SEED)
+    drawn = FormulaPower(
+        value=0.8, method="from 30 drawn tables", key="drawn", mcse=0.07, n_drawn=30
+    )
+    monkeypatch.setattr(protocol, "formula_powers", lambda *_: (drawn,))
+    said = sample_size_paragraph(result.points[0])
+    assert re.search(r" from 400 simulated trials \(from 30 drawn tables: 0.80 \(0.07\)\)", said)
+    monkeypatch.setattr(known, "formula_powers", lambda *_: (drawn,))
+    monkeypatch.setattr(tables_of_runs, "known_power", lambda *_: drawn.mean)
+    rows = [
+        name for name, _ in tables_of_runs.main_rows(result.points[0]) if name.startswith("power")
+    ]
+    assert rows[0].startswith("power (")
+    assert rows[1] == "power, from 30 drawn tables"

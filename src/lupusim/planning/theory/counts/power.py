@@ -12,7 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.claims import Claims, claims_of_all, remembered
 from lupusim.planning.theory.counts.design import CountDesign, count_design
-from lupusim.planning.theory.drawn_tables import drawn_tables
+from lupusim.planning.theory.drawn.tables import drawn_tables
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Trial
 

@@ -27,7 +27,7 @@ from lupusim.planning.theory.counts.claims import (
 )
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
-from lupusim.planning.theory.drawn_tables import drawn_tables
+from lupusim.planning.theory.drawn.tables import drawn_tables
 from lupusim.simulation.looks.claims import claims
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.simulation.quantities import at_look

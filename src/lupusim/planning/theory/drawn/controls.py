@@ -12,9 +12,9 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.planning.theory.counts.claims import SEED, decided, seen_by
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
+from lupusim.planning.theory.drawn.sums import TableSum
 from lupusim.planning.theory.expected_bounds import expected_bounds
 from lupusim.planning.theory.sums import frequencies, step_means
-from lupusim.planning.theory.table_sums import TableSum
 from lupusim.simulation.controls import steps_below
 from lupusim.simulation.looks.look_statistics import Comparison, LookStatistics
 from lupusim.simulation.moments import FOLDS, Moments

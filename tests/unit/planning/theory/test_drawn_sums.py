@@ -10,7 +10,7 @@ import pytest
 
 from counted_trials import STRATA, look_at
 from lupusim.planning.theory.counts.claims import law_of
-from lupusim.planning.theory.table_sums import TableSum
+from lupusim.planning.theory.drawn.sums import TableSum
 from lupusim.simulation.looks.look_statistics import comparisons
 from lupusim.trial import PermutedBlocks, SimpleRandomization
 from tolerance import SEED

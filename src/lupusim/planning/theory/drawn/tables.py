@@ -21,7 +21,7 @@ from lupusim.planning.theory.counts.claims import (
     work_of,
 )
 from lupusim.planning.theory.counts.numbers import Counted
-from lupusim.planning.theory.table_controls import TableControls, TableSums, in_folds
+from lupusim.planning.theory.drawn.controls import TableControls, TableSums, in_folds
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Trial
 
