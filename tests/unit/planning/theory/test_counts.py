@@ -219,7 +219,6 @@ NOT_KNOWN = {
     "rescue left out": {
         "intercurrent_events": (IntercurrentEvent(strategy=Strategy.HYPOTHETICAL, **RESCUE),)
     },
-    "fitted in strata": {"analysis": analysis("logistic_regression", stratify_by=("nephritis",))},
     "an earlier look": {"cutoff": AfterLastPatient(follow_up=0.5)},
     "a look at most of them": {"cutoff": AfterPatients(patients=39, follow_up=0.9)},
     "time in state, several visits": {"arms": semi_markov(), "primary": SEVERAL},

@@ -109,9 +109,6 @@ def test_no_more_tables_are_drawn_beside_a_simulation_than_are_worth_it(monkeypa
     for n_replicates, n_tables in ((0, 24_000), (100, 24_000), (6_000, 27_000)):
         found = drawn_tables(trial).claims(beside=n_replicates)
         assert found.n_drawn == n_tables
-    # a hundred patients of a fitted test cost what few of its tables do
-    costly = counted(**CASES["logistic regression"])
-    assert drawn_tables(costly).claims(beside=100).n_drawn < 3_000
     monkeypatch.setattr(drawn_module, "_FREE", 0)
     assert drawn_tables(trial).claims(beside=100).n_drawn == 1_000  # 444, a fifth of the time
     monkeypatch.setattr(drawn_module, "_OF_PATIENT", 100)
@@ -225,9 +222,6 @@ NOT_KNOWN = {
         "primary": KEPT,
         "intercurrent_events": (replace(RESCUE, strategy=Strategy.WHILE_ON_TREATMENT),),
     },
-    "tables take as long as patients": {
-        "analysis": analysis("logistic_regression", stratify_by=("nephritis",)),
-    },
     "how many patients are in the analysis is left to chance": {
         "cutoff": AfterPatients(patients=39, follow_up=0.9)
     },
@@ -242,6 +236,14 @@ NOT_KNOWN = {
     },
     "welch sees more than counts": {"primary": RANKS, "analysis": analysis("welch")},
 }
+
+
+def test_tables_that_take_a_second_for_few_are_left_to_patients(monkeypatch):
+    trial = counted(**CASES["logistic regression"])
+    assert drawn_tables(trial).claims(1000).n_drawn == 1000
+    monkeypatch.setattr(drawing, "_WORK", 150_000)
+    with pytest.raises(NoExactSolutionError, match="tables take as long as patients"):
+        drawn_tables(trial).claims(2000)
 
 
 @pytest.mark.parametrize("why", NOT_KNOWN)

@@ -37,11 +37,11 @@ SEED = 20_260_101
 
 _WORK = 8_000_000  # numbers that could be drawn in all: less than a second
 _PILOT = 500  # trials that show whether tests suffice
-_OF_TABLE, _OF_FIT, _OF_FAMILY, _OF_LOOKS = 15, 800, 4, 20
-"""Numbers that could be drawn while a table is judged by a test, by one that is fitted, and by the
-rule for a hypothesis among several, with one look or with more. A fit takes less than that: it is
-what its table tells as much as patients do, out of whom known chance is taken."""
-_OF_STEPS, _OF_INFORMATION = 40, 5  # of a fit in truth: in all, and by what it has to invert
+_OF_TABLE, _OF_FAMILY, _OF_LOOKS = 15, 4, 20
+"""Numbers that could be drawn while a table is judged by a test, and by the rule for a hypothesis
+among several, with one look or with more."""
+_OF_STEPS, _OF_INFORMATION = 40, 5  # the same of a fit: in all, and by what it has to invert
+_FEWEST_KNOWN = 2_500  # tables out of which known chance is taken: as good as ten times as many
 _FEWEST, _MOST = 25_000, 1_000_000  # trials
 _FEWER = 8  # times fewer, where many trials are compared
 _AT_ONCE = 4_000_000  # numbers that are held together
@@ -240,7 +240,7 @@ def most_drawn(counted: Counted, asked: Sequence[Comparison]) -> int:
     NoExactSolutionError
         If patients do as well.
     """
-    if (most := min(_WORK // work_of(counted, asked), _MOST)) < _FEWEST:
+    if (most := min(_WORK // work_of(counted, asked), _MOST)) < _FEWEST_KNOWN:
         raise NoExactSolutionError("tables take as long as patients")
     return most
 
@@ -254,7 +254,7 @@ def n_compared(counted: Counted, asked: Sequence[Comparison], at_least: int) -> 
         If a few tables show that these do not say what is claimed.
     """
     check_told(counted, asked)
-    affordable = _WORK // time_of(counted, asked)
+    affordable = _WORK // work_of(counted, asked)
     many = affordable // _FEWER // _FEWEST * _FEWEST
     return max(at_least, many, min(_FEWEST, affordable // 2))
 
@@ -272,27 +272,20 @@ def check_told(counted: Counted, asked: Sequence[Comparison]) -> None:
 
 
 def work_of(counted: Counted, asked: Sequence[Comparison]) -> int:
-    """Return about how many numbers a trial that is drawn and decided is worth beside patients."""
-    return counted.n_draws + _work(counted, asked)
-
-
-def time_of(counted: Counted, asked: Sequence[Comparison]) -> int:
     """Return about how many numbers could be drawn while one trial is drawn and decided."""
-    fitted = [one for one in asked if one.analysis.test.fitted]
-    less = sum(_OF_FIT - _of_fit(counted, one) for one in fitted)
-    return work_of(counted, asked) - len(counted.patients) * less
+    return counted.n_draws + _work(counted, asked)
 
 
 def _work(counted: Counted, asked: Sequence[Comparison]) -> int:
     n_looks = len(counted.patients)
-    fitted = sum(one.analysis.test.fitted for one in asked)
+    fits = sum(_of_fit(counted, one) for one in asked if one.analysis.test.fitted)
     together = len(asked) if counted.trial.family is not None else 0
     by_rule = _OF_LOOKS if n_looks > 1 else _OF_FAMILY
-    return n_looks * (_OF_FIT * fitted + by_rule * together)
+    return n_looks * (fits + by_rule * together)
 
 
 def _of_fit(counted: Counted, one: Comparison) -> int:
-    """Return the same of a fit: of an intercept by stratum and value, and of the arm."""
+    """Return the same of a fit of an intercept by stratum and value, and of the arm."""
     n_strata = 1 if one.analysis.test.strata == "none" else counted.n_strata
     n_values = max(counted.outcomes.n_values)  # one endpoint alone has more than two
     return int(_OF_STEPS + _OF_INFORMATION * (n_strata * (n_values - 1) + 1) ** 2)

@@ -22,8 +22,8 @@ from lupusim.planning.theory.counts.claims import (
     parts_of,
     remembered,
     seen_by,
-    time_of,
     ways_of,
+    work_of,
 )
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
@@ -118,7 +118,7 @@ def claims_by_truth(
 
     def claimed(counted: Counted, asked: Sequence[Comparison]) -> BoolArray:
         check_told(counted, asked)
-        of_each = _OF_TRUTH // time_of(counted, asked)
+        of_each = _OF_TRUTH // work_of(counted, asked)
         of_each = min(max(of_each, at_least), max(_MOST_OF_TRUTH, at_least))
         found = _claims(counted, asked, np.repeat(place, of_each), succeeds, rng=rng)
         return found.reshape(-1, of_each)
