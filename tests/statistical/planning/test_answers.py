@@ -20,8 +20,8 @@ from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
 from lupusim.planning.sample_size.search import find_size
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
-from lupusim.planning.theory import drawn_tables
 from lupusim.planning.theory.counts import claims
+from lupusim.planning.theory.drawn import controls, tables
 from lupusim.scenario import load_scenario
 from lupusim.trial import BiasedCoin, Dropout
 from tolerance import SEED, assert_within_mcse
@@ -182,7 +182,8 @@ def test_the_interval_by_drawn_tables_holds_the_exact_size(precision, monkeypatc
     n_searches, wanted = 100, Search(seed=SEED, precision=precision, curve_at=())
     found = []
     for k in range(n_searches):
-        monkeypatch.setattr(drawn_tables, "SEED", SEED + k)
+        for module in (tables, controls):
+            monkeypatch.setattr(module, "SEED", SEED + k)
         monkeypatch.setattr(claims, "_REMEMBERED", {})
         found.append(find_size(sizing, 0.8, search=wanted))
 

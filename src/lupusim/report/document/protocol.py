@@ -12,11 +12,11 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.theory.group_sequential import planned_bounds
-from lupusim.planning.theory.power import formula_powers, known_type_one_error
+from lupusim.planning.theory.power import formula_powers
 from lupusim.report.document.parts import Table
 from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
-from lupusim.report.run.known import formula_share, known_error
+from lupusim.report.run.known import best_in_words, counted_error, formula_share, known_error
 from lupusim.report.run.looks import months
 from lupusim.report.run.table import arms_and_sizes
 from lupusim.report.words.bounds import (
@@ -37,7 +37,7 @@ from lupusim.report.words.trials import (
     who_left_in_words,
 )
 from lupusim.simulation.looks.null_hypothesis import error_quantity
-from lupusim.simulation.tally import Mean, is_better_known
+from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 
@@ -206,7 +206,7 @@ def _power(point: PointResult, power: Mean) -> str:
     formulas = formula_powers(trial, point.n_replicates)
     counted = next((one.mean for one in formulas if one.is_by_counts), None)
     known = [(one.method, formula_share(one)) for one in formulas]
-    how = _best_first((f"from {n} simulated trials", power), counted, known)
+    how = best_in_words((f"from {n} simulated trials", power), counted, known)
     return f"Tested by {analysis_in_words(analysis)}, the power {what} is {how}."
 
 
@@ -214,37 +214,12 @@ def _error(point: PointResult) -> Iterator[str]:
     """Yield what happens where nothing is better."""
     if point.type_one_error is not None:
         simulated = "from simulated trials", point.type_one_error
-        counted = known_type_one_error(point.trial, point.n_replicates)
-        how = _best_first(simulated, counted, list(known_error(point)))
+        counted = counted_error(point)
+        how = best_in_words(simulated, counted, list(known_error(point)))
         yield f"The type I error, a false claim where nothing is better, has probability {how}."
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)
         yield f"If all arms are identical, it shows so within the margin with probability {claims}."
-
-
-def _best_first(
-    simulated: tuple[str, Mean], counted: Mean | None, known: Sequence[tuple[str, str]]
-) -> str:
-    """Return a number as it is known best, and in brackets how else it is known.
-
-    Parameters
-    ----------
-    simulated : (str, Mean)
-        How many trials show it, and what.
-    counted : Mean or None
-        What counts of patients say; None where they don't.
-    known : sequence of (str, str)
-        How it is known without simulated trials, and what it is; what counts say comes first.
-    """
-    trials, found = simulated
-    shown = share(found)
-    if counted is None or is_better_known(found, counted):
-        first, others = f"{shown} {trials}", known
-    else:
-        (how, number), *rest = known
-        first, others = f"{number} {how}", [(trials, shown), *rest]
-    said = "; ".join(f"{how}: {number}" for how, number in others)
-    return f"{first} ({said})" if said else first
 
 
 def _looks(trial: Trial) -> str:

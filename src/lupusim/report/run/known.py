@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from lupusim.planning.runs.run import PointResult
 from lupusim.planning.theory.formula_power import FormulaPower
@@ -11,6 +11,7 @@ from lupusim.planning.theory.power import (
     EXACT,
     exact_type_one_error,
     formula_powers,
+    known_power,
     known_type_one_error,
     why_no_exact_power,
 )
@@ -53,6 +54,41 @@ def best_first(known: Mean | None, rows: Iterable[Row], simulated: Mean, row: Ro
         yield from (*rows, row)
 
 
+def best_in_words(
+    simulated: tuple[str, Mean], counted: Mean | None, known: Sequence[tuple[str, str]]
+) -> str:
+    """Return a number as it is known best, and in brackets how else it is known.
+
+    Parameters
+    ----------
+    simulated : (str, Mean)
+        How many trials show it, and what.
+    counted : Mean or None
+        What counts of patients say; None where they don't.
+    known : sequence of (str, str)
+        How it is known without simulated trials, and what it is; what counts say comes first.
+    """
+    trials, found = simulated
+    shown = share(found)
+    if counted is None or is_better_known(found, counted):
+        first, others = f"{shown} {trials}", known
+    else:
+        (how, number), *rest = known
+        first, others = f"{number} {how}", [(trials, shown), *rest]
+    said = "; ".join(f"{how}: {number}" for how, number in others)
+    return f"{first} ({said})" if said else first
+
+
+def counted_power(point: PointResult) -> Mean | None:
+    """Return the power by counts of patients, exact or from drawn tables; None where neither."""
+    return known_power(point.trial, point.n_replicates)
+
+
+def counted_error(point: PointResult) -> Mean | None:
+    """Return the type I error by counts of patients; None where these do not say it."""
+    return known_type_one_error(point.trial, point.n_replicates)
+
+
 def formula_share(formula: FormulaPower) -> str:
     """Return a power that is known without simulated trials, with its error where it has one."""
     return share(formula.mean) if formula.is_drawn else f"{formula.value:.4f}"
@@ -62,7 +98,7 @@ def known_error(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield how the type I error is known, exactly or from drawn tables, and what it is."""
     if (error := exact_type_one_error(point.trial)) is not None:
         yield EXACT, f"{error:.4f}"
-    elif (drawn := known_type_one_error(point.trial, point.n_replicates)) is not None:
+    elif (drawn := counted_error(point)) is not None:
         yield DRAWN, share(drawn)
 
 

@@ -12,18 +12,15 @@ from rich.console import Group
 from rich.text import Text
 
 from lupusim.planning.runs.run import PointResult, RunResult
-from lupusim.planning.theory.power import (
-    EXACT,
-    formula_powers,
-    known_power,
-    known_type_one_error,
-)
+from lupusim.planning.theory.power import EXACT, formula_powers
 from lupusim.report.numbers import error_in_hundred, grouped, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
 from lupusim.report.run.known import (
     DRAWN,
     best_first,
+    counted_error,
+    counted_power,
     exactly_known,
     known_error,
     without_simulation,
@@ -105,14 +102,14 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         exact = [("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact]
         drawn = [("power (drawn tables)", share(one.mean)) for one in formulas if one.is_drawn]
         simulated = "power", share(point.power)
-        yield from best_first(_known_power(point), [*exact, *drawn], point.power, simulated)
+        yield from best_first(counted_power(point), [*exact, *drawn], point.power, simulated)
         others = (one for one in formulas if not one.is_by_counts)
         yield from (("theory", f"{one.value:.4f}") for one in others)
     if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
         known = [(_ERRORS[how], error) for how, error in known_error(point)]
         simulated = "claims if alike" if within else "type I error", share(claims)
-        yield from best_first(_known_error(point), known, claims, simulated)
+        yield from best_first(counted_error(point), known, claims, simulated)
     if point.power is None:
         yield from list(_outcome_rows(point))[:1]  # of the first endpoint: nothing else is asked
     yield "months", months(point.tally.mean("duration"))
@@ -156,22 +153,14 @@ def _test_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     which = "power" if trial.family is None else "power for any hypothesis"
     tested = f"{words_of_test(trial.analysis)}{level_of(trial.analysis)}"
     simulated = f"{which} ({tested})", share(point.power)
-    yield from best_first(_known_power(point), exactly_known(point), point.power, simulated)
+    yield from best_first(counted_power(point), exactly_known(point), point.power, simulated)
     yield from without_simulation(point)
     known = [(f"type I error, {how}", error) for how, error in known_error(point)]
     simulated = _name_of_null_claims(trial), share(claims)
-    yield from best_first(_known_error(point), known, claims, simulated)
+    yield from best_first(counted_error(point), known, claims, simulated)
     if trial.family is None:
         yield from _estimates(point, trial.analysis)
     yield from family_rows(point)
-
-
-def _known_power(point: PointResult) -> Mean | None:
-    return known_power(point.trial, point.n_replicates)
-
-
-def _known_error(point: PointResult) -> Mean | None:
-    return known_type_one_error(point.trial, point.n_replicates)
 
 
 def _name_of_null_claims(trial: Trial) -> str:

@@ -384,7 +384,7 @@ def test_a_simulated_power_that_is_known_better_than_drawn_tables_stands_first(m
     said = sample_size_paragraph(result.points[0])
     assert re.search(r" from 400 simulated trials \(from 30 drawn tables: 0.80 \(0.07\)\)", said)
     monkeypatch.setattr(known, "formula_powers", lambda *_: (drawn,))
-    monkeypatch.setattr(tables_of_runs, "known_power", lambda *_: drawn.mean)
+    monkeypatch.setattr(known, "known_power", lambda *_: drawn.mean)
     rows = [
         name for name, _ in tables_of_runs.main_rows(result.points[0]) if name.startswith("power")
     ]
