@@ -2,8 +2,12 @@
 
 Run: ``python benchmarks/scaling.py [--most 1000000] [--cores 2] [--plot FILE]`` on a machine that
 does nothing else. Every row is a fresh process, so that its peak memory is its own; workers are
-counted with it. Cores: the pool is warm (a first run has started it), and both take turns.
-Start-up is from the start of the command to its first finished block.
+counted with it. Start-up is from the start of the command to its first finished block.
+
+``python benchmarks/scaling.py --part cores`` prints in two to three minutes how many times as fast
+several cores are as one: a run in a process that has simulated before, as many processes that run
+it independently at the same time (what the machine can do), the share of this that is reached, and
+a whole command with its start-up. ``LUPUSIM_BACKEND`` is that of the caller.
 """
 
 from __future__ import annotations
@@ -11,15 +15,37 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from lupusim.common.threads import ONE_THREAD
+
 SCENARIO = "survival_200_events"
 REPEATS = 5
 PATIENTS = (30, 300, 3_000, 30_000, 300_000)
 PER_ROW = 30_000_000  # patients simulated for each number of patients per trial
+HERE = Path(__file__).parent / "scenarios"
+CASES: dict[str, tuple[Path | str, int]] = {
+    "A": ("survival_200_events", 50_000),
+    "B": ("survival_three_looks", 25_000),
+    "C": (HERE / "two_endpoints.yaml", 25_000),
+    "D": (HERE / "two_rates.yaml", 400_000),
+    "phase3_bicla_52w": ("phase3_bicla_52w", 1_500),
+    "event_rate": ("event_rate", 8_000),
+}
+SERVE = """
+import sys, time
+import lupusim
+scenario = lupusim.load_scenario(sys.argv[1])
+for line in sys.stdin:
+    n, seed, n_jobs = map(int, line.split())
+    begin = time.perf_counter()
+    lupusim.run(scenario, n, seed=seed, n_jobs=n_jobs)
+    print(time.perf_counter() - begin, flush=True)
+"""
 RUN = """
 import json, resource, sys
 from dataclasses import replace
@@ -78,18 +104,79 @@ def patients() -> list[tuple[float, float]]:
     return points
 
 
-def cores(n_cores: int, n_replicates: int = 300_000) -> None:
-    from lupusim import load_scenario, run
+class Process:
+    """A process that has simulated before, and times runs of one scenario."""
 
-    scenario = load_scenario(SCENARIO)
-    run(scenario, n_replicates, n_jobs=n_cores)
-    one, several = [], []
-    for _ in range(REPEATS):
-        one.append(run(scenario, n_replicates, n_jobs=1).seconds)
-        several.append(run(scenario, n_replicates, n_jobs=n_cores).seconds)
-    print(f"{n_replicates:,} replicates, best of {REPEATS}: one core {min(one):.2f} s,", end=" ")
-    print(f"{n_cores} cores {min(several):.2f} s, {min(one) / min(several):.2f} x")
-    print("  in turns:", ", ".join(f"{a / b:.2f}" for a, b in zip(one, several, strict=True)))
+    def __init__(self, scenario: Path | str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(scenario)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD,
+        )  # fmt: skip
+
+    def ask(self, n_replicates: int, seed: int, n_jobs: int) -> None:
+        """Begin a run."""
+        assert self._process.stdin is not None
+        print(n_replicates, seed, n_jobs, file=self._process.stdin, flush=True)
+
+    def seconds(self) -> float:
+        """Return how long the run took, once it is done."""
+        assert self._process.stdout is not None
+        return float(self._process.stdout.readline())
+
+    def run(self, n_replicates: int, seed: int, n_jobs: int) -> float:
+        """Return how long a run takes."""
+        self.ask(n_replicates, seed, n_jobs)
+        return self.seconds()
+
+    def end(self) -> None:
+        """Let it go."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def command(scenario: Path | str, n_replicates: int, seed: int, n_jobs: int) -> float:
+    """Return the seconds of a whole command, from its start to its end."""
+    asked = ("--replicates", n_replicates, "--seed", seed, "--jobs", n_jobs)
+    words = [sys.executable, "-m", "lupusim", "run", scenario, *asked]
+    begin = time.perf_counter()
+    subprocess.run([str(word) for word in words], capture_output=True, check=True)
+    return time.perf_counter() - begin
+
+
+def cores(n_cores: int, turns: int) -> None:
+    """Print how many times as fast several cores are, and could be.
+
+    The machine: as many processes as cores, each of which runs the whole by itself, at once.
+    Every run has a seed of its own, so that none finds what another has worked out.
+    """
+    print(f"{n_cores} cores beside one: medians of {turns} turns, and their range")
+    print("case              replicates  one core    several      the machine  share  command")
+    for name, (scenario, n) in CASES.items():
+        team = [Process(scenario) for _ in range(n_cores)]
+        for process in team:
+            process.run(n // 10, 0, 1)
+        one, speed, most, whole = [], [], [], []
+        for turn in range(turns):
+            seed = 10 * turn
+            one.append(team[0].run(n, seed + 1, 1))
+            speed.append(one[-1] / team[0].run(n, seed + 2, n_cores))
+            for k, process in enumerate(team):
+                process.ask(n, seed + 3 + k, 1)
+            most.append(sum(one[-1] / process.seconds() for process in team))
+            alone, together = (command(scenario, n, seed + 9, k) for k in (1, n_cores))
+            whole.append(alone / together)
+        for process in team:
+            process.end()
+        share = [a / b for a, b in zip(speed, most, strict=True)]
+        print(
+            f"{name:18}{n:10,d} {statistics.median(one):7.2f} s  {_told(speed)} {_told(most)} "
+            f"{statistics.median(share):6.2f} {statistics.median(whole):7.2f}",
+            flush=True,
+        )
+
+
+def _told(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 if __name__ == "__main__":
@@ -97,10 +184,14 @@ if __name__ == "__main__":
     parser.add_argument("--most", type=int, default=1_000_000, help="most replicates of a run")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--plot", type=Path, help="an SVG or PNG of run time against work")
+    parser.add_argument("--part", choices=("all", "cores"), default="all")
     asked = parser.parse_args()
+    if asked.part == "cores":
+        cores(asked.cores, 3)
+        sys.exit()
     print(f"start-up to the first block: {min(start_up() for _ in range(REPEATS)):.2f} s")
     by_replicates, by_patients = replicates(asked.most), patients()
-    cores(asked.cores)
+    cores(asked.cores, 3)
     if asked.plot:
         from lupusim.report.figures.style import save
         from lupusim.report.questions.figures import scaling

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+
+from lupusim.planning.runs import results
 
 SCENARIO = "survival_200_events"
 
@@ -99,6 +102,21 @@ def test_precision_in_numbers_and_the_maximum(lupusim):
     assert note == "design: power > 0.5: yes (error at most 0.01)"
     out = lupusim("run", SCENARIO, "--decide", "power > 0.5")[1]
     assert out.startswith(f"{note}\n")  # what was asked, before all else
+
+
+def test_the_seconds_told_are_those_of_powers_by_tables_too(lupusim, monkeypatch):
+    known = []
+
+    def slow(*of):  # once: what tables say is remembered
+        if not known:
+            time.sleep(1.5)
+            known.append(of)
+        return {}
+
+    monkeypatch.setattr(results, "formula_columns", slow)
+    code, out, _ = lupusim("run", "two_rates", "--replicates", 10, "--format", "json")
+    assert code == 0
+    assert 1.5 < json.loads(out)["seconds"] < 60
 
 
 def test_events_are_one_json_object_a_line(lupusim):

@@ -75,6 +75,7 @@ def patience(seconds: float, words: str, doing: str = "getting ready") -> Iterat
         yield
     finally:
         timer.cancel()
+        timer.join()  # a process without other threads can be copied
 
 
 def forewarn(
@@ -229,13 +230,15 @@ def _bar(scenario: Scenario) -> Iterator[Listener]:
 
     words = TextColumn("{task.description}")
     columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    # drawn when something is told, by no thread of its own: a process with one is not copied
+    with Bar(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
         task = bar.add_task(scenario.name, total=None)
 
         def show(state: Progress) -> None:
             power = f", power {share(state.power)}" if state.power else ""
+            said = scenario.name + power
             bar.update(
-                task, total=state.total, completed=state.done, description=scenario.name + power
+                task, total=state.total, completed=state.done, description=said, refresh=True
             )
 
         yield show

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -119,7 +120,7 @@ def run(
     ] = None,
 ) -> None:
     """Simulate a scenario: power, type I error and the rest, each with its standard error."""
-    shown = Shown(details=details, width=width)
+    begin, shown = time.perf_counter(), Shown(details=details, width=width)
     n_replicates, rule = _amount(replicates, precision, (mcse, decide, max_replicates))
     options = _options(out, resume=resume, shard=shard, precision=rule)
     options = replace(
@@ -144,13 +145,23 @@ def run(
             warn(loaded)
             _forewarn(loaded, n_replicates, options, jobs)
             with listening(loaded, events) as listener:
-                result = simulate(loaded, listener)
+                result = waited_for(simulate(loaded, listener), begin)
     except InterruptedRunError as interrupt:
         _leave(interrupt.partial, format, events, out=out)
     except KeyboardInterrupt:
         _leave(None, format, events, out=out)
     tell(result, format, events, shown)
     _write(result, folder, plot)
+
+
+def waited_for(result: RunResult, begin: float) -> RunResult:
+    """Return a result that tells the seconds since `begin`, in which all of it is worked out.
+
+    What is known without simulation, such as powers from drawn tables, is remembered.
+    """
+    for point in result.points if result.complete else ():
+        point.row()
+    return replace(result, seconds=time.perf_counter() - begin)
 
 
 def _forewarn(

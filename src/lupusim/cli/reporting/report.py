@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,14 +92,17 @@ def result_of(run: str, *, replicates: int | None, seed: int | None, jobs: int) 
         from lupusim.report.run.kept import load_run
 
         return load_run(run)
+    from lupusim.cli.planning.run import waited_for
     from lupusim.planning.runs.run import run as simulate
     from lupusim.scenario import load_scenario
 
+    begin = time.perf_counter()
     loaded = load_scenario(run)
     try:
         with sigterm_as_ctrl_c(), listening(loaded, None) as listener:
             forewarn(loaded, replicates, jobs)
             result = simulate(loaded, replicates, seed=seed, n_jobs=jobs, listener=listener)
+            result = waited_for(result, begin)
     except KeyboardInterrupt:
         begin_to_leave()
         print(_NOTHING_KEPT, file=sys.stderr)

@@ -19,7 +19,8 @@ from lupusim.errors import LupusimError
 VARIABLE = "LUPUSIM_BACKEND"
 CHOICES = ("auto", "numpy", "numba")
 PAYS_AFTER = 50_000_000
-"""Simulated patients of a process: some seconds; Numba takes half a second to import."""
+"""Simulated patients of the processes that share a run: some seconds; importing Numba takes half a
+second."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -56,6 +57,7 @@ class _Work:
 
     patients = 0
     compiled = False
+    processes = 1  # that share it: what this one does, the others do too
 
 
 _forms: dict[tuple[str, str], Callable[..., object] | None] = {}
@@ -115,6 +117,11 @@ def wanted() -> str:
     return said
 
 
+def share_work(n_processes: int) -> None:
+    """Take note that so many processes share what is simulated from now on."""
+    _Work.processes = n_processes
+
+
 def work_ahead(n_patients: int) -> None:
     """Take note that so many patients will be simulated; from some number on, compiled forms pay.
 
@@ -126,4 +133,4 @@ def work_ahead(n_patients: int) -> None:
     said = wanted()
     pays = said == "numba" or (said == "auto" and _Work.patients >= PAYS_AFTER)
     _Work.compiled = pays and (said == "numba" or find_spec("numba") is not None)
-    _Work.patients += n_patients
+    _Work.patients += n_patients * _Work.processes

@@ -12,7 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.memory import keep_freed_memory
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
-from lupusim.planning.execution.tasks import Done, Score, Task, in_goes, timed_work
+from lupusim.planning.execution.tasks import Done, Score, Task, begun, in_goes
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.fingerprint import content_hash, trial_fingerprint
@@ -131,12 +131,13 @@ class Bench:
         if first is None:
             return
         if self._seconds_per_patient is None:  # later rounds are begun by all workers together
-            block = missing[first].pop(0)
-            job = round_.jobs[first]
-            done, seconds = timed_work(_task(first, job, [block]))
-            self._store(done, round_)
-            simulated = block.n_replicates * job.trial.n_patients
-            self._seconds_per_patient = seconds / simulated
+            job, block = round_.jobs[first], missing[first][0]
+            task = _task(first, job, missing[first])
+            finished, rest, seconds = begun(task, sum(map(len, missing)))
+            for done in finished:
+                self._store(done, round_)
+            missing[first] = list(rest.blocks)
+            self._seconds_per_patient = seconds / (block.n_replicates * job.trial.n_patients)
         per_patient = self._seconds_per_patient
         waiting, left = [], 0.0
         for number, (job, blocks) in enumerate(zip(round_.jobs, missing, strict=True)):
@@ -144,8 +145,8 @@ class Bench:
             left += per_patient * patients
             if blocks:
                 waiting.append((_task(number, job, blocks), per_patient * patients / len(blocks)))
-        with closing(self.spread(in_goes(waiting), left)) as finished:
-            for done in finished:
+        with closing(self.spread(in_goes(waiting), left)) as landed:
+            for done in landed:
                 self._store(done, round_)
 
     def _store(self, done: Done, round_: _Round) -> None:

@@ -18,6 +18,8 @@ from lupusim.simulation.tally import Tally, counts_together
 from lupusim.trial import Trial
 
 _LONG = 0.02  # seconds of a block
+_MANY, _LARGE = 16, 100_000  # blocks, and patients of one: a part of it tells the time of all
+_PARTS = 8  # of such a block
 _SECONDS_PER_TASK = 0.2  # what a task costs beside its work is below 1 %
 _AT_THE_END = 8  # tasks that the rest is in, or more: one worker has little left after the others
 
@@ -106,6 +108,22 @@ def work(task: Task) -> Done:
     )
 
 
+def begun(task: Task, n_blocks: int) -> tuple[list[Done], Task, float]:
+    """Return what is done of a task so that its time is known, the rest, and seconds of a block.
+
+    Nobody else works before the time is known. So of `n_blocks` that are many and large a part of
+    one is simulated, for the time alone; else the first block is done.
+    """
+    first, rest = task.split(1)
+    (block,) = first.blocks
+    part = block.n_replicates // _PARTS
+    if not part or n_blocks < _MANY or block.n_replicates * task.trial.n_patients < _LARGE:
+        done, seconds = timed_work(first)
+        return [done], rest, seconds
+    _, seconds = timed_work(replace(first, blocks=(replace(block, n_replicates=part),)))
+    return [], task, seconds * block.n_replicates / part
+
+
 def timed_work(task: Task) -> tuple[Done, float]:
     """Simulate the blocks of a task, and say how many seconds of a processor they take.
 
@@ -130,19 +148,22 @@ def _timed(task: Task) -> tuple[Done, float]:
 def in_goes(tasks: Sequence[tuple[Task, float]]) -> Iterator[Task]:
     """Yield tasks in goes of a fifth of a second, and in shorter ones towards the end.
 
+    The first is one block: somebody who interrupts soon has something.
+
     Parameters
     ----------
     tasks : sequence of (Task, float)
         With the seconds that each block of it takes.
     """
     left = sum(seconds * len(task.blocks) for task, seconds in tasks)
+    at_once = 0.0
     for task, seconds in tasks:
         begin = 0
         while begin < len(task.blocks):
-            at_once = min(_SECONDS_PER_TASK, left / _AT_THE_END)
             n = max(1, int(at_once / max(seconds, 1e-6)))
             yield replace(task, blocks=task.blocks[begin : begin + n])
             begin, left = begin + n, left - n * seconds
+            at_once = min(_SECONDS_PER_TASK, left / _AT_THE_END)
 
 
 def _sums(task: Task, block: Block) -> dict[str, Tally]:

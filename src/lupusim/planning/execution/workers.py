@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
-import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lupusim.common.compiled.choice import share_work
 from lupusim.common.frozen import dataclass
 from lupusim.common.threads import ONE_THREAD
-from lupusim.errors import LupusimError
+from lupusim.planning.execution.copies import (
+    WHAT_IS_KEPT,
+    WorkersError,
+    can_copy,
+    ctrl_c_held_back,
+    leave_with_parent,
+    not_started,
+    spread_over_copies,
+)
 from lupusim.planning.execution.tasks import Done, Task, work
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-_POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
-_WARM_POOL_PAYS_AFTER = 0.2
+_PAYS_AFTER = 0.2  # seconds of work left; processes that are copied or there already take 0.02
+_POOL_PAYS_AFTER = 4.0  # a cold start of the pool costs about three
 _IDLE_SECONDS = 300  # after which idle workers go away by themselves
 _SECONDS_TO_STOP = 1.0
 _MOST_RESTARTS = 3  # of a pool in which a worker was killed, say for want of memory
 _one_pool_at_a_time = threading.Lock()
 _warm_pools: set[int] = set()  # numbers of cores for which a pool has been started
 
-WHAT_IS_KEPT = (
-    "What is finished is kept if a folder was given (--out); the same with --resume goes on from it"
-)
 _SECONDS_BETWEEN_CALLS = 5.0  # at those who work, while nothing is finished
+
+__all__ = ["WHAT_IS_KEPT", "Cores", "Spread", "Workers", "WorkersError", "submit_all"]
 
 Spread = Callable[[Iterator[Task], float], Generator[Done]]
 """Takes tasks and how many seconds they would take on one core; yields them as they finish."""
-
-
-class WorkersError(LupusimError):
-    """The processes of this machine cannot be used: they don't start, or are killed."""
 
 
 class Workers(Protocol):
@@ -70,11 +72,11 @@ class Cores:
         yield self._spread
 
     def _spread(self, tasks: Iterator[Task], seconds: float) -> Generator[Done]:
-        cores = self.number
-        pays_after = _WARM_POOL_PAYS_AFTER if cores in _warm_pools else _POOL_PAYS_AFTER
+        cores, copied = self.number, can_copy()
+        pays_after = _PAYS_AFTER if copied or cores in _warm_pools else _POOL_PAYS_AFTER
         if cores == 1 or seconds <= pays_after:
             return _spread_here(tasks)
-        return _spread_over_pool(tasks, cores)
+        return spread_over_copies(tasks, cores) if copied else _spread_over_pool(tasks, cores)
 
 
 def _usable_cores() -> int:
@@ -120,10 +122,7 @@ def _pool(cores: int) -> Executor:
     try:
         return _started(cores)
     except (OSError, ImportError) as error:  # no semaphores, no pipes, no memory to share
-        raise WorkersError(
-            f"no further process can be started here ({error}): work in one with --jobs 1. "
-            f"{WHAT_IS_KEPT}"
-        ) from error
+        raise not_started(error) from error
 
 
 def _started(cores: int) -> Executor:
@@ -135,45 +134,24 @@ def _started(cores: int) -> Executor:
         max_workers=cores,
         timeout=_IDLE_SECONDS,
         initializer=settle_in,
-        initargs=(os.getpid(),),
+        initargs=(os.getpid(), cores),
         env=ONE_THREAD,
     )
-    with _ctrl_c_held_back():
+    if os.name == "posix":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # begun later, it would let Ctrl-C through (Python 3.11)
+    with ctrl_c_held_back():
         pool.submit(os.getpid)  # starts the workers
     _warm_pools.clear()
     _warm_pools.add(cores)
     return pool
 
 
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Let Ctrl-C wait; processes that are started meanwhile never see one.
-
-    A terminal sends it to workers that still start, and they would print where they were.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # begun later, it would let Ctrl-C through (Python 3.11)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def settle_in(parent: int) -> None:
-    """Prepare a worker: leave Ctrl-C to the parent, and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-
-
-def _leave_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+def settle_in(parent: int, n_processes: int) -> None:
+    """Prepare a worker, one of so many."""
+    share_work(n_processes)
+    leave_with_parent(parent)
 
 
 def _kill(pool: Executor) -> None:

@@ -12,7 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.shards import Everything, Share
-from lupusim.planning.execution.tasks import Done, in_goes, timed_work, whole_blocks
+from lupusim.planning.execution.tasks import Done, begun, in_goes, whole_blocks
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.planning.runs.direction_check import wrong_way_notes
 from lupusim.planning.runs.grouping import Versus, jobs_of, versus_first
@@ -278,14 +278,15 @@ class _Simulation:
         if not jobs:
             return
         if self._seconds_per_block is None:
-            first, jobs[0] = jobs[0].split(1)
-            done, self._seconds_per_block = timed_work(first)
-            self._store(done)
+            n_blocks = sum(len(job.blocks) for job in jobs)
+            finished, jobs[0], self._seconds_per_block = begun(jobs[0], n_blocks)
+            for done in finished:
+                self._store(done)
         seconds = self._seconds_per_block
         left = seconds * sum(len(job.blocks) for job in jobs)
         tasks = in_goes([(job, seconds) for job in jobs])
-        with closing(self.spread(tasks, left)) as finished:
-            for done in finished:
+        with closing(self.spread(tasks, left)) as landed:
+            for done in landed:
                 self._store(done)
 
     def _store(self, done: Done) -> None:

@@ -23,6 +23,7 @@ def _as_new(monkeypatch):
     """Let a process have done nothing, and forget afterwards what it has."""
     monkeypatch.setattr(choice._Work, "patients", 0)
     monkeypatch.setattr(choice._Work, "compiled", False)
+    monkeypatch.setattr(choice._Work, "processes", 1)
     monkeypatch.setattr(choice, "_forms", {})
 
 
@@ -47,6 +48,13 @@ def test_only_a_process_with_much_work_uses_compiled_forms(monkeypatch):
     assert which(monkeypatch, "auto", 1) == "in NumPy"
     assert which(monkeypatch, "auto", choice.PAYS_AFTER - 2) == "in NumPy"
     assert which(monkeypatch, "auto", 1, 1) == "compiled"
+
+
+@pytest.mark.usefixtures("_numba")
+@pytest.mark.parametrize(("n_processes", "expected"), [(1, "in NumPy"), (2, "compiled")])
+def test_processes_that_share_a_run_count_what_all_of_them_do(monkeypatch, n_processes, expected):
+    choice.share_work(n_processes)
+    assert which(monkeypatch, "auto", choice.PAYS_AFTER // 2, 1) == expected
 
 
 @pytest.mark.usefixtures("_numba")

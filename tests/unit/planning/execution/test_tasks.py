@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 import small_trials
-from lupusim.planning.execution.tasks import Task, blocks_of, in_goes, timed_work, work
+from lupusim.planning.execution.tasks import Task, begun, blocks_of, in_goes, timed_work, work
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
@@ -56,6 +56,29 @@ def test_time_spent_waiting_makes_no_task_smaller() -> None:
     done, seconds = timed_work(replace(task(1), score=asleep))
     assert done.seconds > 0.09
     assert seconds < 0.05
+
+
+@pytest.mark.parametrize(
+    ("n_replicates", "n_blocks", "expected"),
+    [(1_000, 16, 125), (1_000, 15, 1_000), (999, 16, 999)],  # of 100 patients
+)
+def test_of_many_large_blocks_a_part_of_one_tells_the_time(
+    n_replicates: int, n_blocks: int, expected: int
+) -> None:
+    seen: list[int] = []
+
+    def noted(trial: Trial, block: Block) -> Tally:
+        seen.append(block.n_replicates)
+        return asleep(trial, block)
+
+    first = Block(seed=1, number=0, n_replicates=n_replicates)
+    blocks = tuple(replace(first, number=k) for k in range(3))
+    asked = replace(task(1), blocks=blocks, score=noted)
+    done, rest, seconds = begun(asked, n_blocks)
+    assert set(seen) == {expected}
+    assert [block for one in done for block in one.blocks] + list(rest.blocks) == list(blocks)
+    assert len(done) == (expected == n_replicates)
+    assert seconds < 0.05 * n_replicates / expected
 
 
 def test_where_the_clock_of_the_processor_has_not_ticked_that_on_the_wall_counts(
