@@ -328,8 +328,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     # The exclusive lock keeps a second process out, is dropped by the system when this one
     # dies, and lets the write-ahead log work on file systems without shared memory.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    if not path.exists() or path.stat().st_size == 0:
-        connection.execute(f"PRAGMA application_id = {APPLICATION}")  # before the log: in the file
+    # Asking undoes what a killed process had begun, which may leave an empty file. The mark is made
+    # before the log is: it stands in the file.
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript("BEGIN IMMEDIATE;" + _LAYOUT + "COMMIT;")

@@ -7,8 +7,10 @@ import json
 import math
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from lupusim.planning.execution import ledger as ledger_module
 from lupusim.planning.execution import tasks
 from lupusim.planning.execution.ledger import FILE_NAME, Existing, Ledger, LedgerError
+from lupusim.planning.execution.ledger_file import APPLICATION
 from lupusim.planning.execution.shards import merge
 from lupusim.planning.execution.tasks import Done
 from lupusim.planning.runs.run import InterruptedRunError, RunOptions, run
@@ -352,3 +355,15 @@ def test_a_layout_whose_damage_is_no_text_is_told(tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises(LedgerError, match="not a ledger that can be read"):
         Ledger.reading(tmp_path)
+
+
+def test_a_ledger_killed_in_the_making_is_made_again_as_ours(tmp_path):
+    """A journal is left behind; to undo what it names leaves an empty file."""
+    path = tmp_path / FILE_NAME
+    with closing(sqlite3.connect(path)) as begun:
+        begun.execute(f"PRAGMA application_id = {APPLICATION}")
+    undo_all = bytes.fromhex("d9d505f920a163d7") + struct.pack(">5I", 0, 0, 0, 512, 4096)
+    path.with_name(f"{FILE_NAME}-journal").write_bytes(undo_all.ljust(512, b"\0"))
+    whole = answer(run(asked(), seed=SEED))
+    for _ in range(2):  # without the mark the second would be refused as another program's
+        assert answer(run(asked(), seed=SEED, options=options(tmp_path))) == whole
