@@ -48,10 +48,11 @@ def can_copy() -> bool:
     """Return whether this process may be copied: on Linux, where it has no other thread."""
     if sys.platform != "linux":
         return False
-    from multiprocessing import current_process
-
+    processes = sys.modules.get("multiprocessing.process")  # else it is nobody's child
+    if processes is not None and processes.current_process().daemon:
+        return False
     with suppress(OSError):
-        return len(os.listdir("/proc/self/task")) == 1 and not current_process().daemon
+        return len(os.listdir("/proc/self/task")) == 1
     return False
 
 
