@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from types import FunctionType
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from lupusim.trial import Trial
 
 _WORDS_ONLY = {"description", "source"}  # of a model: printed, never computed with
 _LETTERS = 24
+_MOST_ANSWERS = 128
+_Answer = TypeVar("_Answer")
 # What decides a simulated number; the rest of the package only reads, shows or stores it.
 _ENGINE_ROOM = (
     "analysis",
@@ -48,6 +51,29 @@ def trial_fingerprint(trial: Trial) -> str:
         If the trial holds something whose content cannot be told.
     """
     return content_hash(trial)
+
+
+def remembered_by_content(answer: Callable[[Trial], _Answer]) -> Callable[[Trial], _Answer]:
+    """Make a function of a trial answer at once for one of the same content.
+
+    Designs have the same null twin, and a size that is asked about is searched from afterwards.
+    What it raises is not remembered.
+    """
+    known: dict[str, _Answer] = {}
+
+    @wraps(answer)
+    def answered(trial: Trial) -> _Answer:
+        try:
+            name = trial_fingerprint(trial)
+        except TypeError:  # a plug-in whose content cannot be told
+            return answer(trial)
+        if name not in known:
+            if len(known) >= _MOST_ANSWERS:
+                known.clear()
+            known[name] = answer(trial)
+        return known[name]
+
+    return answered
 
 
 def content_hash(*parts: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,9 +21,10 @@ from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
 from lupusim.planning.sample_size.search import find_size
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
-from lupusim.planning.theory.counts import claims
 from lupusim.planning.theory.drawn import controls, tables
 from lupusim.scenario import load_scenario
+from lupusim.simulation import fingerprint
+from lupusim.simulation.fingerprint import content_hash
 from lupusim.trial import BiasedCoin, Dropout
 from tolerance import SEED, assert_within_mcse
 
@@ -184,7 +186,7 @@ def test_the_interval_by_drawn_tables_holds_the_exact_size(precision, monkeypatc
     for k in range(n_searches):
         for module in (tables, controls):
             monkeypatch.setattr(module, "SEED", SEED + k)
-        monkeypatch.setattr(claims, "_REMEMBERED", {})
+        monkeypatch.setattr(fingerprint, "trial_fingerprint", partial(content_hash, k))
         found.append(find_size(sizing, 0.8, search=wanted))
 
     def share_that_holds(size: int) -> float:

@@ -14,7 +14,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.sample_size.growth import Sizing, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL
 from lupusim.planning.sample_size.results import PowerNotReachedError
-from lupusim.planning.theory.counts.claims import claims_of_all, remembered
+from lupusim.planning.theory.counts.claims import claims_of_all
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.power import exact_rate_looks
 from lupusim.simulation.tally import Mean
@@ -61,7 +61,7 @@ class ExactPowers:
 
     def _claimed(self, trial: Trial) -> Mean | None:
         try:
-            return remembered(claims_of_all, trial).shares.get(self.quantity)
+            return claims_of_all(trial).shares.get(self.quantity)
         except (NoExactSolutionError, ArithmeticError):
             return None
 

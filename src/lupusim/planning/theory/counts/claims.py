@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from lupusim.planning.theory.counts.design import independent
 from lupusim.planning.theory.counts.joint import Outcomes, Truths, is_counted, outcomes_of
 from lupusim.planning.theory.counts.numbers import Counted, Numbers, codes_of
 from lupusim.planning.theory.counts.tables import check_sizes
-from lupusim.simulation.fingerprint import content_hash
+from lupusim.simulation.fingerprint import remembered_by_content
 from lupusim.simulation.looks.claims import claims
 from lupusim.simulation.looks.look_statistics import (
     Comparison,
@@ -59,32 +59,8 @@ Answered = TypeVar("Answered")
 Answer = Callable[["Counted", Sequence[Comparison]], Answered]
 """Says something of a trial by its numbers and of the comparisons that see these alone."""
 
-_REMEMBERED: dict[str, Any] = {}
-_MOST_REMEMBERED = 128
 
-
-def remembered(answer: Callable[[Trial], Answered], trial: Trial) -> Answered:
-    """Return what is known of a trial by its counts; of a trial of the same content at once.
-
-    Designs have the same null twin, and a size that is asked about is searched from afterwards.
-
-    Raises
-    ------
-    NoExactSolutionError
-        If it is not known; why is said.
-    """
-    try:
-        key = f"{answer.__name__} {content_hash(trial)}"
-    except TypeError:  # a plug-in whose content cannot be told
-        return answer(trial)
-    if key not in _REMEMBERED:
-        if len(_REMEMBERED) >= _MOST_REMEMBERED:
-            _REMEMBERED.clear()
-        _REMEMBERED[key] = answer(trial)
-    found: Answered = _REMEMBERED[key]
-    return found
-
-
+@remembered_by_content
 def claims_of_all(trial: Trial) -> Claims:
     """Return how probably a trial claims what it tests.
 

@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.theory.counts.claims import Claims, claims_of_all, remembered
+from lupusim.planning.theory.counts.claims import Claims, claims_of_all
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.planning.theory.drawn.tables import drawn_tables
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -66,7 +66,7 @@ def _exactly(trial: Trial, beside: int | None) -> Known:
     try:
         return Known(found=_found(count_design(trial)))
     except (NoExactSolutionError, ArithmeticError):
-        return _by_claims(trial, lambda one: remembered(claims_of_all, one))
+        return _by_claims(trial, claims_of_all)
 
 
 def _exactly_or_drawn(trial: Trial, beside: int | None) -> Known:

@@ -20,7 +20,6 @@ from lupusim.planning.theory.counts.claims import (
     law_of,
     n_compared,
     parts_of,
-    remembered,
     seen_by,
     ways_of,
     work_of,
@@ -153,7 +152,7 @@ def stated_power(trial: Trial, n_replicates: int) -> Mean:
         As :func:`claims_by_truth`.
     """
     try:
-        return remembered(claims_of_all, trial).shares[_REJECT]
+        return claims_of_all(trial).shares[_REJECT]
     except NoExactSolutionError:
         pass
     try:

@@ -16,12 +16,12 @@ from lupusim.planning.theory.counts.claims import (
     law_of,
     most_drawn,
     parts_of,
-    remembered,
     ways_of,
     work_of,
 )
 from lupusim.planning.theory.counts.numbers import Counted
 from lupusim.planning.theory.drawn.controls import TableControls, TableSums, in_folds
+from lupusim.simulation.fingerprint import remembered_by_content
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Trial
 
@@ -118,6 +118,7 @@ class DrawnTables:
         return every.claims(n_tables, beside)
 
 
+@remembered_by_content
 def drawn_tables(trial: Trial) -> DrawnTables:
     """Return the tables of a trial; of one of the same content those that are drawn already.
 
@@ -126,8 +127,4 @@ def drawn_tables(trial: Trial) -> DrawnTables:
     NoExactSolutionError
         If it is no trial of counts; why is said.
     """
-    return remembered(_drawn_tables, trial)
-
-
-def _drawn_tables(trial: Trial) -> DrawnTables:
     return DrawnTables(ways=tuple(_Way(trial=trial, asked=asked) for asked in ways_of(trial)))
