@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import pandas as pd
-
     from lupusim.planning.sample_size.frontier import InterruptedFrontierError, Row
     from lupusim.planning.sample_size.growth import Sizing
     from lupusim.planning.sample_size.options import Search
@@ -116,9 +114,10 @@ def size(
         question = replace(question, name=name, scenario=designs)
         rows = _frontier(question, power, search, frontier)
         if plot is not None:
+            from lupusim.planning.sample_size.frontier import table_of
             from lupusim.report.questions.figures import frontier as draw
 
-            save_figure(draw(_frame(rows), title=loaded.title), plot)
+            save_figure(draw(table_of(rows), title=loaded.title), plot)
         return
     _tell_size(replace(question, scenario=designs), power, search, draft=draft, plot=plot)
 
@@ -284,7 +283,7 @@ def _frontier(question: Question, power: float, search: Search, by: Spent | None
     Designs that a scenario varies are not compared: they may differ in what is true.
     """
     from lupusim.planning.runs.columns import PROBABILITY
-    from lupusim.planning.sample_size.frontier import InterruptedFrontierError, sized
+    from lupusim.planning.sample_size.frontier import InterruptedFrontierError, sized, table_of
     from lupusim.report.questions.answers import (
         frontier_sentence,
         frontier_table,
@@ -303,7 +302,7 @@ def _frontier(question: Question, power: float, search: Search, by: Spent | None
         content["complete"] = complete
         return Answer(
             content=content | {"designs": as_json(ordered)},
-            table=lambda: _frame(ordered),
+            table=lambda: table_of(ordered),
             shown=frontier_table(ordered, target=power),
             sentence=sentence(ordered, target=power)
             if complete
@@ -326,12 +325,6 @@ def _spent(row: Row, by: Spent) -> tuple[bool, float]:
     """Return what a design takes; those that do not reach the power come last."""
     spent = float(str(row[by.value]))
     return math.isnan(spent), spent
-
-
-def _frame(rows: list[Row]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(rows)
 
 
 def _with_search(done: Answer | None, interrupt: InterruptedFrontierError) -> Answer | None:

@@ -56,7 +56,7 @@ class InterruptedFrontierError(KeyboardInterrupt):
     @property
     def partial(self) -> pd.DataFrame | None:
         """The designs that are finished as a table; None where none is."""
-        return _table(self.rows) if self.rows else None
+        return table_of(self.rows) if self.rows else None
 
 
 def frontier(
@@ -109,7 +109,7 @@ def sizes(
     InterruptedFrontierError
         On KeyboardInterrupt; it is one.
     """
-    return _table(sized(scenario, power, cost=cost, search=search))
+    return table_of(sized(scenario, power, cost=cost, search=search))
 
 
 def sized(
@@ -158,7 +158,8 @@ def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> R
     }
 
 
-def _table(rows: list[Row]) -> pd.DataFrame:
+def table_of(rows: list[Row]) -> pd.DataFrame:
+    """Return designs as a table, a row for each."""
     import pandas as pd
 
     return pd.DataFrame(rows)
