@@ -55,7 +55,7 @@ def step_means(
     that :math:`s + b L \leq a` for a logistic :math:`L`, whose characteristic function is
     :math:`\pi b t / \sinh(\pi b t)`. So by inversion
 
-    .. math:: E\,h(S) = \tfrac12 - \tfrac1\pi \int_0^\infty
+    .. math:: E\,h(S) = \frac{1}{2} - \frac{1}{\pi} \int_0^\infty
         \operatorname{Im}\left(e^{-ita} \varphi_S(t)\right)
         \frac{\pi b t}{\sinh \pi b t} \frac{dt}{t}.
 
