@@ -26,6 +26,9 @@ _USED_BY_MOST = (
 
 def main() -> None:
     """Load, wait for one command, and run it; leave where the waiting ends without one."""
+    from lupusim.cli.start_up import take_one_thread
+
+    take_one_thread()  # before NumPy is loaded: a process with one thread can be copied
     for module in _USED_BY_MOST:
         import_module(module)
     asked = sys.stdin.readline()

@@ -448,6 +448,23 @@ def test_an_engine_that_waits_does_the_next_command_and_another_takes_its_place(
     assert not children.exists() or "standby" not in names_of(children.read_text().split())
 
 
+def test_no_file_of_the_folder_is_loaded_in_place_of_a_module(tmp_path, monkeypatch):
+    (tmp_path / "html.py").write_text("raise SystemExit('not the module')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    async def one():
+        jobs = Jobs()
+        words = ("run", "two_rates", "--replicates", "5", "--jobs", "1")
+        job = jobs.start("one", Job(arguments=words, folder=tmp_path))
+        while not job.state.is_over:
+            await asyncio.sleep(0.01)
+        await jobs.stop()
+        return job
+
+    job = asyncio.run(one())
+    assert job.state is State.DONE, job.said
+
+
 def names_of(process_ids):
     """Return the command lines of processes that are still there."""
     files = (Path(f"/proc/{one}/cmdline") for one in process_ids)

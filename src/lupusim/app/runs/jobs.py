@@ -235,6 +235,7 @@ class Engines:
     async def _start(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # no module of the folder that the server was started in stands for another
             "-m",
             "lupusim.cli.standby",
             stdin=asyncio.subprocess.PIPE,

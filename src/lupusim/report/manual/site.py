@@ -99,7 +99,7 @@ def build(folder: Path, *, root: Path | None = None) -> Path:
         kept = str(Path(scratch) / "doctrees")
         # A process of its own: Sphinx keeps what it registers for as long as the process lives.
         done = subprocess.run(
-            [sys.executable, "-m", "sphinx", *_FLAGS, "-d", kept, str(pages), str(folder)],
+            [sys.executable, "-P", "-m", "sphinx", *_FLAGS, "-d", kept, str(pages), str(folder)],
             capture_output=True,
             text=True,
             check=False,
