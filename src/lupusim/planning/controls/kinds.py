@@ -96,18 +96,26 @@ def _why_not(trial: Trial, asked: Comparison) -> str:
     if any(kind(trial, asked) for kind in sums):
         return ""
     endpoint = trial.endpoints[asked.endpoint]
-    of_time = endpoint.time_of_event is not None
     pairs = asked.analysis.test.nearly == "pairs"
-    at_looks = due_at_looks if pairs else known_at_looks
-    in_time = not (endpoint.due_time is not None or pairs) or None not in at_looks(trial, endpoint)
+    years = endpoint.years_in_states
+    sampled = pairs or years is not None
+    at_looks = due_at_looks if sampled else known_at_looks
+    dated = endpoint.due_time is not None or sampled
+    in_time = not dated or None not in at_looks(trial, endpoint)
+    if endpoint.time_of_event is None:
+        unlike = why_unlike(trial, anew=years is not None)
+    else:
+        unlike = _why_not_plain(trial, asked)
+    unknown = years is not None and not is_mean_known(trial, years)
     reasons = {
         "the trial adapts to what it sees": trial.rule.changes,
         "arms join or close on the way": arms_change(trial.arms),
         _beyond_tables(trial, endpoint): True,
         "all tables give its exact power": is_enumerated(trial),
-        _why_not_plain(trial, asked) if of_time else why_unlike(trial): True,
+        unlike: True,
         "how many patients a look sees is left to chance": not in_time,
         "dropout depends on the state": trial.dropout.by_state and not pairs,
+        "no exact mean is known of its years": unknown,
         "to draw patients for the law of its values would cost more than it brings": pairs,
         f"no sum of known law stands for {asked.analysis.name} of this endpoint": True,
     }

@@ -103,7 +103,8 @@ def test_who_has_no_mean_is_counted():
         {"primary": left_out},
         {"arms": (SWITCHING[0], missing)},
         {"arms": (SWITCHING[0], unknown)},
-        {"cutoff": AtCalendarTime(time=1.5)},
     ):
-        assert why_counted(years_trial(**changes)) != ""
+        assert why_counted(years_trial(**changes)) == "no exact mean is known of its years"
+    dated = years_trial(cutoff=AtCalendarTime(time=1.5))
+    assert why_counted(dated) == "how many patients a look sees is left to chance"
     assert why_counted(years_trial(primary=left_out, dropout=Dropout(per_year=0.0))) == ""
