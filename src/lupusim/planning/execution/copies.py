@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 1_000  # tasks whose numbers fit into the smallest pipe, of 4,096 bytes
 _BYTES = 4  # of a number
+_LOOKS, _SECONDS_TO_END = 5, 0.002  # the system keeps a thread a moment longer than Python
 _LARGE = 2**20  # bytes of a pipe: what a copy finishes waits there while this process works
 WHAT_IS_KEPT = (
     "What is finished is kept if a folder was given (--out); the same with --resume goes on from it"
@@ -52,7 +53,12 @@ def can_copy() -> bool:
     if processes is not None and processes.current_process().daemon:
         return False
     with suppress(OSError):
-        return len(os.listdir("/proc/self/task")) == 1
+        for _ in range(_LOOKS):
+            if len(os.listdir("/proc/self/task")) == 1:
+                return True
+            if threading.active_count() > 1:
+                return False
+            time.sleep(_SECONDS_TO_END)
     return False
 
 
