@@ -166,10 +166,6 @@ def _words(test: str) -> str:
     return test.removeprefix("test_").replace("_", " ")
 
 
-def _words(test: str) -> str:
-    return test.removeprefix("test_").replace("_", " ")
-
-
 def _how_close(one: Heard, is_long: bool) -> str:
     parts = []
     if one.differences:
