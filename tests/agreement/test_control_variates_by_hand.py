@@ -69,10 +69,18 @@ def claims(method: str, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (np.minimum(first, second) <= ALPHA / 2) | both
 
 
-@pytest.mark.parametrize("method", ["fixed_sequence", "holm", "hochberg"])
-def test_a_family_claims_as_often_and_its_error_is_its_spread(method: str) -> None:
+@pytest.mark.parametrize(
+    ("test", "method"),
+    [
+        ("logrank", "fixed_sequence"),
+        ("peto", "fixed_sequence"),
+        ("logrank", "holm"),
+        ("logrank", "hochberg"),
+    ],
+)
+def test_a_family_claims_as_often_and_its_error_is_its_spread(test: str, method: str) -> None:
     family = {"method": method, "endpoints": [{"endpoint": "response", "test": "pooled_z"}]}
-    analysis = {"test": "logrank", "alpha": ALPHA, "multiplicity": family}
+    analysis = {"test": test, "alpha": ALPHA, "multiplicity": family}
     scenario = scenario_from_mapping({**SCENARIO, "analysis": analysis})
     runs = [
         run(scenario, _PER_RUN, seed=SEED + number).operating_characteristics.iloc[0]

@@ -229,6 +229,16 @@ KINDS: dict[str, Trial] = {
         cutoff=AtEvents(events=35), follow_up=np.inf, analysis=analysis("fleming_harrington")
     ),
     "modest weights": survival_trial(analysis=analysis("magirr_burman")),
+    "one step of the hazard ratio": survival_trial(analysis=analysis("peto")),
+    "one step of the hazard ratio, strata, looks": survival_trial(
+        population=BY_KIDNEY,
+        stratify_by=("nephritis",),
+        analysis=analysis("peto", stratify_by=("nephritis",)),
+        follow_up=np.inf,
+        interims=_LOOKS,
+        cutoff=AtEvents(events=40),
+        stopping=GroupSequential(alpha=0.025),
+    ),
     "restricted means": survival_trial(analysis=analysis("restricted_mean")),
     "survival at a time": survival_trial(analysis=analysis("survival_difference")),
     "survival with a margin": survival_trial(
@@ -477,6 +487,7 @@ HONEST = [
         "at events of sites",
         "looks",
         "late differences",
+        "one step of the hazard ratio, strata, looks",
         "curves with dropout",
         "a score, adjusted",
         "a response and a score",
@@ -530,7 +541,7 @@ def test_a_randomization_adds_what_it_would_alone(kind: str) -> None:
         np.testing.assert_allclose(values, alone, atol=1e-12)
 
 
-@pytest.mark.parametrize("test", ["logrank", "fleming_harrington", "restricted_mean"])
+@pytest.mark.parametrize("test", ["logrank", "peto", "fleming_harrington", "restricted_mean"])
 def test_a_wrong_law_is_caught(test: str) -> None:
     judged = analysis(test)
     wrong = control_of(survival_trial(hazard_ratio=0.52, analysis=judged))

@@ -159,6 +159,7 @@ class PetoTest(TestMethod):
 
     effect: ClassVar = "log hazard ratio (one step)"
     outcome: ClassVar = SurvivalOutcome
+    nearly: ClassVar = "ranks"
     estimated_by: ClassVar = "Peto's one step, (O - E) / V"
     strata: ClassVar = "used"
     information_unit: ClassVar = "events"

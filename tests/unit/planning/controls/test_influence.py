@@ -46,6 +46,7 @@ def assert_follows(
     ("test", "words"),
     [
         ("logrank", {}),
+        ("peto", {}),
         ("fleming_harrington", {"rho": 1.0, "gamma": 0.0}),
         ("magirr_burman", {"until": 0.5}),
         ("restricted_mean", {"until": 1.5}),
