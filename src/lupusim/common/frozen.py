@@ -12,11 +12,12 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from operator import is_
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, TypeVarTuple
 
 __all__ = ["dataclass", "remembered"]
 
-_Thing = TypeVar("_Thing")
+_Things = TypeVarTuple("_Things")
 _Made = TypeVar("_Made")
 _USUAL = {"frozen", "slots", "kw_only"}
 _OF_A_FIELD = ("init", "repr", "hash", "compare", "metadata", "kw_only")
@@ -193,8 +194,8 @@ _ALIKE = {
 """Methods that are the same for every class."""
 
 
-def remembered(n: int) -> Callable[[Callable[[_Thing], _Made]], Callable[[_Thing], _Made]]:
-    """Return a decorator: a function keeps what it made of the last `n` objects.
+def remembered(n: int) -> Callable[[Callable[[*_Things], _Made]], Callable[[*_Things], _Made]]:
+    """Return a decorator: a function keeps what it made of the last `n` objects, or sets of them.
 
     SPEED: the blocks of a run ask the same of few trials and laws, whose hash takes longer than
     what is asked (benchmarks/table.py). Nobody changes an object that is asked for, or what was
@@ -209,17 +210,17 @@ def remembered(n: int) -> Callable[[Callable[[_Thing], _Made]], Callable[[_Thing
     (2, 2, 1)
     """
 
-    def decorate(make: Callable[[_Thing], _Made]) -> Callable[[_Thing], _Made]:
-        kept: list[tuple[_Thing, _Made]] = []
+    def decorate(make: Callable[[*_Things], _Made]) -> Callable[[*_Things], _Made]:
+        kept: list[tuple[tuple[*_Things], _Made]] = []
 
         @wraps(make)
-        def found(thing: _Thing) -> _Made:
+        def found(*things: *_Things) -> _Made:
             nonlocal kept
             for known, made in kept:
-                if known is thing:
+                if all(map(is_, known, things)):
                     return made
-            made = make(thing)
-            kept = [(thing, made), *kept[: n - 1]]  # a new list: other threads go through the old
+            made = make(*things)
+            kept = [(things, made), *kept[: n - 1]]  # a new list: other threads go through the old
             return made
 
         return found

@@ -146,3 +146,12 @@ def test_what_was_made_of_the_last_objects_is_kept_by_their_identity():
     made(one)  # forgotten meanwhile
     assert len(asked) == 4
     assert made.__name__ == "made"
+
+
+def test_what_was_made_of_several_objects_is_that_of_all_of_them():
+    both = remembered(2)(lambda first, second: [*first, *second])
+    one, other = [1], [2]
+    assert both(one, other) is both(one, other)
+    assert both(one, other) == [1, 2]
+    assert both(other, one) == [2, 1]
+    assert both(one, [2]) is not both(one, other)

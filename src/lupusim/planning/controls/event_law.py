@@ -11,10 +11,9 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law
 from lupusim.errors import NoExactSolutionError
-from lupusim.model import Clock, PiecewiseRatio
-from lupusim.model.hazards import ExponentialHazard
 from lupusim.model.hazards.base import constant_rate
 from lupusim.planning.theory.counts.alike import alike_arms
+from lupusim.planning.theory.counts.asked import ways_out
 from lupusim.planning.theory.counts.cells import cells_of, is_quadrature, people
 from lupusim.planning.theory.counts.chances import laws_of
 from lupusim.planning.theory.sums import ComplexArray
@@ -131,7 +130,7 @@ def _mixed(
     wanted = {trial.states.index(state) for state in endpoint.events}
     names = [arm.name for arm in trial.arms]
     ends = {*map(trial.states.index, trial.arms[0].model.absorbing or ()), len(trial.states)}
-    ways = {arm.name: list(ways_out(trial, arm)) for arm in trial.arms}
+    ways = {arm.name: list(ways_out(arm, trial.dropout)) for arm in trial.arms}
     of_arms: dict[str, list[tuple[float, Law]]] = {name: [] for name in names}
     for arm, share, law in _laws(trial, fine=fine):
         of_arms[arm.name].append((share, law.beside(ways[arm.name], 1)))
@@ -171,22 +170,6 @@ def _by_form(people_of: Iterable[tuple[float, Law]]) -> Iterator[tuple[FloatArra
         alike.setdefault(form, []).append((share, law))
     for found in alike.values():
         yield np.array([share for share, _ in found]), [law for _, law in found]
-
-
-def ways_out(trial: Trial, arm: Arm) -> Iterator[Arc]:
-    """Yield the ways out of the trial, into a state behind the last."""
-    dropout = trial.dropout
-    leaves = dropout.in_states(trial.states) * dropout.by_arm.get(arm.name, 1.0)
-    hazard = dropout.hazard or ExponentialHazard(rate=dropout.per_year)
-    for state, ratio in enumerate(leaves.tolist()):
-        if ratio > 0 and not dropout.is_never:
-            yield Arc(
-                begin=state,
-                end=leaves.size,
-                hazard=hazard,
-                clock=Clock.FORWARD,
-                ratio=PiecewiseRatio(ratios=(ratio,)),
-            )
 
 
 def _counted(

@@ -67,13 +67,13 @@ def test_mean_years_are_those_of_patients(trial):
     for number, arm in enumerate(trial.arms):
         mine = outcome.values[generated.arm == number]
         error = mine.std() / np.sqrt(mine.size)
-        assert_within_mcse(mine.mean(), mean_years(trial, arm, years), mcse=error)
+        assert_within_mcse(mine.mean(), mean_years(arm, trial.dropout, years), mcse=error)
 
 
 def test_the_law_has_the_mean_that_is_known():
     trial = years_trial()
     law = number_law(trial, 0, seed=1)
-    known = [mean_years(trial, arm, YEARS) for arm in trial.arms]
+    known = [mean_years(arm, trial.dropout, YEARS) for arm in trial.arms]
     np.testing.assert_allclose(law.sample.chance[:, :-1] @ law.value, known, atol=2e-4)
     np.testing.assert_allclose(law.sample.chance.sum(axis=1), 1.0)
     twin = number_law(trial.null_twin(), 0, seed=1)

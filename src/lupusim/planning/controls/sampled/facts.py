@@ -9,8 +9,8 @@ import numpy as np
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.engines.exact.law import Law
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.controls.event_law import ways_out
 from lupusim.planning.theory.counts.alike import AlikeArms, alike_arms
+from lupusim.planning.theory.counts.asked import ways_out
 from lupusim.planning.theory.counts.cells import cells_of, is_quadrature, people
 from lupusim.planning.theory.counts.chances import laws_of
 from lupusim.planning.theory.counts.shares import Kin, shares_at
@@ -132,7 +132,7 @@ def _shares(trial: Trial, times: FloatArray, *, fine: bool) -> FloatArray:
 def _kinds(trial: Trial, *, fine: bool) -> Iterator[tuple[AlikeArms, float, list[Law]]]:
     """Yield the kinds of patients of each arm, their shares, and the laws that are asked."""
     for arms in alike_arms([trial]):
-        ways = list(ways_out(trial, arms.arm))
+        ways = list(ways_out(arms.arm, trial.dropout))
         for cell in cells_of(trial, ()):
             for person in people(trial, cell, fine=fine):
                 for share, law, classes in laws_of(arms, person):

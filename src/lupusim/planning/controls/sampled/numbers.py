@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from typing import cast
 
@@ -10,11 +9,10 @@ import numpy as np
 
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.common.arrays import FloatArray
-from lupusim.common.frozen import dataclass
+from lupusim.common.frozen import dataclass, remembered
 from lupusim.engines.exact.accumulation import accumulate
 from lupusim.engines.exact.restarts import laws_by_course
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.controls.event_law import ways_out
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
 from lupusim.planning.controls.sampled.pairs import CellLaw, due_at_looks
 from lupusim.planning.controls.sampled.samples import (
@@ -24,6 +22,7 @@ from lupusim.planning.controls.sampled.samples import (
     sample_blocks,
 )
 from lupusim.planning.controls.values import ValueLaw, added, quadratic
+from lupusim.planning.theory.counts.asked import ways_out
 from lupusim.simulation.control_classes import CellSum, EvenCells
 from lupusim.simulation.generation.generation import generate
 from lupusim.simulation.looks.look_statistics import Comparison
@@ -35,7 +34,6 @@ _PARTS = 256  # of the years
 _DRAWN = 120_000  # patients of the sample: as their mean years are known, little is not
 _TOLERANCE = 1e-6  # of mean years, as a share of all
 _ARMS = 2
-_known: deque[tuple[Arm, Dropout, YearsInStates, float]] = deque(maxlen=64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,7 +102,7 @@ def number_law(trial: Trial, number: int, *, seed: int, growth: int = 1) -> Numb
     chance, beside = counts / n[:, None], np.zeros((*counts.shape, 0))
     if not alike:
         # where all arms are alike, what is not known of patients is so in all of them
-        known = np.array([mean_years(trial, arm, endpoint) for arm in trial.arms])
+        known = np.array([mean_years(arm, trial.dropout, endpoint) for arm in trial.arms])
         chance, beside = _moved(counts, totals, squares, known)
     return NumberLaw(
         cells=cells,
@@ -138,7 +136,8 @@ def _moved(
     return chance, (chance * off / spread)[..., None]
 
 
-def mean_years(trial: Trial, arm: Arm, endpoint: YearsInStates) -> float:
+@remembered(64)  # the trials of a search have the same arms
+def mean_years(arm: Arm, dropout: Dropout, endpoint: YearsInStates) -> float:
     """Return the mean years that count for patients of an arm, whose data nobody cuts.
 
     Raises
@@ -146,18 +145,8 @@ def mean_years(trial: Trial, arm: Arm, endpoint: YearsInStates) -> float:
     NoExactSolutionError
         If the exact engine does not reach its tolerance.
     """
-    # SPEED: the trials of a search have the same arms (benchmarks/table.py)
-    for of_arm, dropout, what, mean in _known:
-        if of_arm is arm and dropout is trial.dropout and what is endpoint:
-            return mean
-    mean = _mean_years(trial, arm, endpoint)
-    _known.append((arm, trial.dropout, endpoint, mean))
-    return mean
-
-
-def _mean_years(trial: Trial, arm: Arm, endpoint: YearsInStates) -> float:
-    n, ways, found = len(trial.states), list(ways_out(trial, arm)), 0.0
-    inside = np.isin(trial.states, endpoint.states)
+    states, ways, found = arm.model.states, list(ways_out(arm, dropout)), 0.0
+    n, inside = len(states), np.isin(states, endpoint.states)
     for share, law in laws_by_course(arm.law):
         exits = [
             replace(way, begin=first + way.begin, end=law.n_states)

@@ -13,7 +13,7 @@ from lupusim.engines.exact.law import Arc
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.trial import Arm, Better, Trial
+from lupusim.trial import Arm, Better, Dropout, Trial
 from lupusim.trial.endpoints import RankAtVisit, ResponseAtVisits
 from lupusim.trial.observation import Consequence, Strategy
 
@@ -94,9 +94,8 @@ class AllRespond:
     def exits(self, trial: Trial, arm: Arm) -> Iterator[Arc]:
         """Yield the ways out of the trial, and into failure, that must be followed."""
         if self._leaves_along(trial):
-            n = len(trial.states)
-            struck = np.sum([np.zeros(n), *self._failures(trial)], axis=0)
-            yield from _ways_out(trial, arm, trial.dropout.in_states(trial.states), struck)
+            struck = np.sum([np.zeros(len(trial.states)), *self._failures(trial)], axis=0)
+            yield from ways_out(arm, trial.dropout, struck=struck)
 
     def _leaves_along(self, trial: Trial) -> bool:
         """Return whether leaving must be followed beside the disease."""
@@ -153,7 +152,7 @@ class RanksAtLeast:
     def exits(self, trial: Trial, arm: Arm) -> Iterator[Arc]:
         """Yield the ways out of the trial; nobody who has died leaves."""
         leaves = trial.dropout.in_states(trial.states) * _alive(trial)
-        yield from _ways_out(trial, arm, leaves, np.zeros(len(trial.states)))
+        yield from ways_out(arm, trial.dropout, leaves=leaves)
 
 
 def _alive(trial: Trial) -> FloatArray:
@@ -182,10 +181,31 @@ def _within(window: float, at: float, follow_up: float) -> dict[str, FloatArray]
     return {"times": times[order], "weights": masses[order]}
 
 
-def _ways_out(trial: Trial, arm: Arm, leaves: FloatArray, struck: FloatArray) -> Iterator[Arc]:
-    """Yield the arcs of who leaves, by multipliers of states, and of who is struck, by hazards."""
-    dropout, n = trial.dropout, len(trial.states)
+def ways_out(
+    arm: Arm,
+    dropout: Dropout,
+    *,
+    leaves: FloatArray | None = None,
+    struck: FloatArray | None = None,
+) -> Iterator[Arc]:
+    """Yield the ways out of the trial, into states behind the last.
+
+    Parameters
+    ----------
+    arm : Arm
+        Of the patients.
+    dropout : Dropout
+        By which they leave.
+    leaves : (n_states,) array, optional
+        By how much leaving is multiplied in each state; by default as dropout says.
+    struck : (n_states,) array, optional
+        Hazards of what is a failure (per year); nobody is struck by default.
+    """
+    states = arm.model.states
+    n = len(states)
+    leaves = dropout.in_states(states) if leaves is None else leaves
     leaves = leaves * dropout.by_arm.get(arm.name, 1.0)
+    struck = np.zeros(n) if struck is None else struck
     hazard = dropout.hazard or ExponentialHazard(rate=dropout.per_year)
     for state in range(n):
         if leaves[state] > 0 and not dropout.is_never:
