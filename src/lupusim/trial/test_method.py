@@ -103,6 +103,8 @@ class TestMethod(Protocol):
         events less what their ``rates`` let expect, of ``counts`` less that, by how much a
         negative binomial law lets them vary, or of the ``pairs`` that each patient would win and
         lose; or none known.
+    pools_ranks : bool
+        Whether the variance of a sum of pairs is that of the ranks of both arms together.
     keeps_competing : bool
         Whether it counts who had a competing event as at risk to the end.
     costly : bool
@@ -150,6 +152,7 @@ class TestMethod(Protocol):
     has_design: ClassVar[bool] = False
     formula: ClassVar[Literal["", "tables", "strata", "survival"]] = ""
     nearly: ClassVar[Literal["", "ranks", "curve", "values", "rates", "counts", "pairs"]] = ""
+    pools_ranks: ClassVar[bool] = False
     keeps_competing: ClassVar[bool] = False
     costly: ClassVar[bool] = False
     fitted: ClassVar[bool] = False

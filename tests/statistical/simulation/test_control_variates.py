@@ -97,6 +97,7 @@ MIXED = MultiStateModel(
     ),
 )
 COX = analysis("cox").test
+UNCHANGED = value_trial("wilcoxon", missing="no_change")
 FACTORS = Population(factors={"nephritis": {"yes": 0.3, "no": 0.7}})
 FRAILTY = GammaFrailty(on=(("remission", "relapse"),), variance=0.5)
 REMISSION = TimeToEvent(
@@ -432,6 +433,14 @@ KINDS: dict[str, Trial] = {
     "ranks of states, missed visits": win_trial(
         "wilcoxon", primary=RANKS, visit_conduct=VisitConduct(missed=0.1)
     ),
+    "ranks of a score": value_trial("wilcoxon"),
+    "ranks of a score with a lowest one": value_trial("wilcoxon", lowest=16),
+    "ranks of a score at two looks, unchanged where missing": value_trial(
+        "wilcoxon", missing="no_change", looks=RESPONSES
+    ),
+    "ranks of a score of who is let in": replace(SLEDAI, analysis=analysis("wilcoxon")),
+    "two doses, ranks of a score": value_trial("wilcoxon", doses="holm"),
+    "ranks of years": win_trial("wilcoxon", primary=YEARS),
     "odds of a higher rank": win_trial("proportional_odds", primary=RANKS),
 }
 
@@ -490,6 +499,8 @@ HONEST = [
         "one step of the hazard ratio, strata, looks",
         "curves with dropout",
         "a score, adjusted",
+        "ranks of a score at two looks, unchanged where missing",
+        "ranks of a score with a lowest one",
         "a response and a score",
         "shares at two looks",
         "two doses, a response",
@@ -573,6 +584,8 @@ def test_a_wrong_law_of_a_level_is_caught(kind: str) -> None:
             competing("incidence_difference", dropout=Dropout(per_year=0.4)),
         ),
         (value_trial("ancova", dropout="40 % a year"), value_trial("ancova")),
+        (value_trial("wilcoxon", missing="no_change", dropout="40 % a year"), UNCHANGED),
+        (replace(UNCHANGED, marker=replace(UNCHANGED.marker, baseline_correlation=0.4)), UNCHANGED),
         (
             win_trial("welch", primary=YEARS, dropout=Dropout(per_year=0.25)),
             win_trial("welch", primary=YEARS),
@@ -583,7 +596,16 @@ def test_a_wrong_law_of_a_level_is_caught(kind: str) -> None:
             KINDS["a frailty in several states, competing events"],
         ),
     ],
-    ids=["competing", "an incidence", "a score", "years", "a score of who is let in", "a frailty"],
+    ids=[
+        "competing",
+        "an incidence",
+        "a score",
+        "ranks of a score",
+        "ranks of another score",
+        "years",
+        "a score of who is let in",
+        "a frailty",
+    ],
 )
 def test_a_wrong_law_of_values_is_caught(wrong: Trial, right: Trial) -> None:
     _, values = simulated(right, control_of(wrong), 2 * n_blocks(right))

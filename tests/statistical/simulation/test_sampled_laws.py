@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.endpoints import TimeInStates
 from lupusim.planning.controls.building import control_of
-from lupusim.planning.controls.sampled import pairs, samples
+from lupusim.planning.controls.sampled import numbers, pairs, samples
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.moments import Moments
@@ -23,6 +24,7 @@ _RUNS = 200
 _PER_RUN = 200
 _PER_RUN_OF_ARMS = 400  # their controls are more
 _FEW = 9_000  # patients of a sample, about as many as of a run, so that both errors count
+YEARS = TimeInStates(name="years", states=("remission",), until=1.0)
 _FEWER = 2_000  # where the exact engine knows most of their states
 
 
@@ -33,16 +35,27 @@ _FEWER = 2_000  # where the exact engine knows most of their states
         (win_trial(n_patients=60), False),
         (win_trial("wilcoxon", primary=RANKS, n_patients=60), False),
         (two_doses(analysis("win_odds")), False),
+        (win_trial(analysis=analysis("wilcoxon", alpha=0.2), primary=YEARS, n_patients=60), True),
     ],
-    ids=["wins", "wins, no state known", "ranks, no state known", "two doses, no state known"],
+    ids=[
+        "wins",
+        "wins, no state known",
+        "ranks, no state known",
+        "two doses, no state known",
+        "years",
+    ],
 )
 def test_shares_are_unbiased_and_their_errors_honest(
     trial: Trial, facts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "_DRAWN", _FEWER if facts else _FEW)
-    monkeypatch.setattr(pairs, "_DRAWN_OF_RANKS", _FEW)
-    monkeypatch.setattr(pairs, "_PATIENTS", 600)  # who tell cells apart
-    monkeypatch.setattr(pairs, "_TIMES", 1)
+    for module, name, number in (
+        (pairs, "_DRAWN", _FEWER if facts else _FEW),
+        (pairs, "_DRAWN_OF_RANKS", _FEW),
+        (pairs, "_PATIENTS", 600),  # who tell cells apart
+        (pairs, "_TIMES", 1),
+        (numbers, "_DRAWN", _FEWER),
+    ):
+        monkeypatch.setattr(module, name, number)
     per_run = _PER_RUN if len(trial.arms) == 2 else _PER_RUN_OF_ARMS
     known = samples.shares_of_facts(trial, np.array([1.0])) if facts else None
     monkeypatch.setattr(samples, "shares_of_facts", lambda *_: known)
@@ -67,11 +80,18 @@ def test_shares_are_unbiased_and_their_errors_honest(
     assert_within_mcse(apart.mean(), 0.0, mcse=apart.std() / np.sqrt(_RUNS))
 
 
-@pytest.mark.parametrize("primary", [win_trial().primary, RANKS], ids=["wins", "ranks"])
-def test_a_wrong_law_of_pairs_is_caught(primary: object) -> None:
-    test = "win_odds" if primary is not RANKS else "wilcoxon"
+@pytest.mark.parametrize(
+    ("test", "primary", "ratio"),
+    [
+        ("win_odds", win_trial().primary, 0.5),
+        ("wilcoxon", RANKS, 0.5),
+        ("wilcoxon", YEARS, 0.6),  # a hazard ratio of 0.45 moves it less
+    ],
+    ids=["wins", "ranks", "years"],
+)
+def test_a_wrong_law_of_pairs_is_caught(test: str, primary: object, ratio: float) -> None:
     right = win_trial(test, primary=primary)
-    weaker = replace(right.arms[1], effects=(replace(EFFECT, hazard_ratio=0.5),))
+    weaker = replace(right.arms[1], effects=(replace(EFFECT, hazard_ratio=ratio),))
     wrong = control_of(replace(right, arms=(right.arms[0], weaker)))
     block = Block(seed=SEED, number=0, n_replicates=3000)
     _, patients = followed({"": right}, block)

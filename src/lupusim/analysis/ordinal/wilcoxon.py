@@ -169,6 +169,7 @@ class WilcoxonTest(TestMethod):
     outcome: ClassVar = NumberOutcome
     estimated_by: ClassVar = "the values observed"
     nearly: ClassVar = "pairs"
+    pools_ranks: ClassVar = True
 
     def of_pairs(self, won: float, lost: float) -> float:
         """Return the chance of more, less one half, if such shares of pairs are won and lost."""

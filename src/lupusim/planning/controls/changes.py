@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.cells import cells_of
 from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.simulation.control_classes import EvenCells
 from lupusim.trial import Better, Endpoint, Trial
 from lupusim.trial.endpoints import MissingChange
 from lupusim.trial.observation import Marker
@@ -20,6 +23,9 @@ from lupusim.trial.population.screening import Screening
 _NODES = 24  # of a normal number between two kinks: what is left out is below 1e-8
 _REACH = 6.5  # standard deviations
 _RARE = 1e-12  # chance of a baseline that is left out
+_CELLS, _WIDE = 128, 4.0  # cells of changes, and standard deviations on either side of the middle
+_FINE, _COARSE = 64, 40  # nodes between two kinks, where chances may turn soon
+_APART = 1e-7  # what two quadratures may differ by: the finer one is far nearer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,23 @@ def is_change_known(trial: Trial) -> bool:
     return plain and marker.baseline == "sledai" and marker.sd[starts.pop()] > 0
 
 
+def are_cells_known(trial: Trial, endpoint: Endpoint) -> bool:
+    """Return whether changes of the marker vary in each state, and their law is known.
+
+    Parameters
+    ----------
+    trial : Trial
+        One that may have a marker.
+    endpoint : Endpoint
+        What is asked of it.
+    """
+    marker, at = trial.marker, endpoint.due_time
+    if marker is None or at is None or endpoint.change_of_marker is None:
+        return False
+    varies = min(marker.sd.values()) * marker.widening(at) > 0 and marker.with_baseline < 1
+    return varies and is_change_known(trial)
+
+
 def change_law(trial: Trial, endpoint: Endpoint) -> ChangeLaw:
     """Return the law of changes of a marker at a visit.
 
@@ -101,6 +124,96 @@ def change_law(trial: Trial, endpoint: Endpoint) -> ChangeLaw:
         parts.append(np.stack([weights, changes, own]).reshape(3, -1))
     weight, change, baseline = np.stack(parts, axis=1)
     return ChangeLaw(weight=weight, change=change, baseline=baseline)
+
+
+def change_cells(trial: Trial, endpoint: Endpoint) -> tuple[EvenCells, FloatArray]:
+    """Return even cells of changes, the chance of each, and last that of having no change.
+
+    Parameters
+    ----------
+    trial : Trial
+        One of which :func:`are_cells_known`.
+    endpoint : Endpoint
+        The change.
+
+    Returns
+    -------
+    EvenCells, (n_arms, n_cells + 1) array
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the exact engine does not know who is in which state, or the chances well enough.
+    """
+    law = change_law(trial, endpoint)
+    known, share = law.weight.sum(axis=1, keepdims=True), law.weight / law.weight.sum()
+    middle = float((share * law.change).sum())
+    sd = math.sqrt(float((share * (law.change - middle) ** 2).sum()))
+    width = 2 * _WIDE * sd / _CELLS
+    # many may have no change at all: that is in the middle of a cell, not between two
+    start = width * (math.floor((middle - _WIDE * sd) / width) + 0.5)
+    edges = np.asarray(start + width * np.arange(1, _CELLS))
+    below, roughly = (_below(trial, endpoint, edges, n_nodes) for n_nodes in (_FINE, _COARSE))
+    if (apart := float(np.abs(below - roughly).max())) > _APART:
+        raise NoExactSolutionError(f"two quadratures over scores differ by {apart:.1g}")
+    none = np.zeros_like(known)
+    chance = np.diff(np.hstack([none, below, known, none + 1]), axis=1)
+    return EvenCells(width=width, number=_CELLS, start=start), np.maximum(chance, 0.0)
+
+
+def _below(trial: Trial, endpoint: Endpoint, edges: FloatArray, n_nodes: int) -> FloatArray:
+    """Return the chance that there is a change below each edge, (n_arms, n_edges)."""
+    from scipy.special import ndtr
+
+    marker, at = trial.marker, endpoint.due_time
+    assert marker is not None
+    assert at is not None  # of changes both are there
+    seen, start = dict(_seen(trial, marker, at)), trial.arms[0].model.starts[0].state
+    mean, sd = marker.mean[start], marker.sd[start]
+    if marker.baseline:
+        first, chance = _starts(trial, marker)
+    else:
+        kinks = [marker.lowest, *(marker.lowest - edges)] if sd > 0 else []
+        first, chance = _pieces((np.array(kinks) - mean) / (sd or 1.0), edges.size, n_nodes)
+    later = np.maximum(mean + sd * first, marker.lowest) + edges[:, None]
+    found = np.empty((len(trial.arms), edges.size))
+    for number, arm in enumerate(trial.arms):
+        rest = float(endpoint.change_of_marker is MissingChange.NO_CHANGE)
+        found[number] = (rest - rest * sum(s[number] for s in seen.values())) * (edges > 0)
+        for state, share in seen.items():
+            own = marker.sd[state] * marker.widening(at)
+            moved = marker.mean[state] + marker.change(arm.name, at)
+            center = moved + own * marker.with_baseline * first
+            spread = own * math.sqrt(1 - marker.with_baseline**2)
+            part = np.where(later >= marker.lowest, ndtr((later - center) / spread), 0.0)
+            found[number] += share[number] * (chance * part).sum(axis=1)
+    return found
+
+
+def _pieces(kinks: FloatArray, n_edges: int, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+    """Return normal deviates and their chances for each edge, by Gauss and Legendre.
+
+    Parameters
+    ----------
+    kinks : (1 + n_edges,) array
+        Where the value has a kink, and for each edge where its chance jumps; empty for neither.
+    n_edges, n_nodes : int
+        How many edges, and nodes between kinks.
+
+    Returns
+    -------
+    deviate, chance : (n_edges, n_points) arrays
+    """
+    from scipy.special import ndtr
+
+    both = [np.full(n_edges, kinks[0]), kinks[1:]] if kinks.size else []
+    ends = np.column_stack([np.full(n_edges, -_REACH), *both, np.full(n_edges, _REACH)])
+    ends = np.sort(np.clip(ends, -_REACH, _REACH), axis=1)
+    rule = np.polynomial.legendre.leggauss(n_nodes)
+    parts = [_between(a[:, None], b[:, None], *rule) for a, b in pairwise(ends.T)]
+    mass = np.diff(ndtr(ends), axis=1).T
+    weights = [weight * of[:, None] for (_, weight), of in zip(parts, mass, strict=True)]
+    return np.hstack([x for x, _ in parts]), np.hstack(weights)
 
 
 def _seen(trial: Trial, marker: Marker, at: float) -> Iterator[tuple[str, FloatArray]]:

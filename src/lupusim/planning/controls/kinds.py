@@ -10,8 +10,9 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_mixed, is_solved
+from lupusim.planning.controls.sampled.cells import due_at_looks
 from lupusim.planning.controls.sampled.numbers import is_mean_known
-from lupusim.planning.controls.sampled.pairs import due_at_looks, is_worth_it
+from lupusim.planning.controls.sampled.pairs import is_worth_it
 from lupusim.planning.controls.shares import is_of_classes, staged
 from lupusim.planning.controls.values import is_share, known_at_looks
 from lupusim.planning.theory.assumptions import why_not_plain
@@ -285,7 +286,7 @@ def is_counted(trial: Trial, asked: Comparison) -> bool:
 def is_paired(trial: Trial, asked: Comparison) -> bool:
     """Return whether the test compares all pairs of patients, of whom all is known at looks."""
     endpoint, analysis = trial.endpoints[asked.endpoint], asked.analysis
-    if analysis.test.nearly != "pairs" or not is_worth_it(endpoint):
+    if analysis.test.nearly != "pairs" or not is_worth_it(trial, endpoint):
         return False
     known = None not in due_at_looks(trial, endpoint)
     return known and _is_kept(trial) and not why_unlike(trial)

@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.analysis import wilcoxon
 from lupusim.endpoints import TimeInStates
 from lupusim.planning.controls.building import control_of, known_control
 from lupusim.planning.controls.kinds import why_counted
 from lupusim.planning.controls.parts import Baseline
 from lupusim.planning.controls.sampled import pairs, samples
+from lupusim.planning.controls.sampled.cells import due_at_looks
 from lupusim.planning.controls.sampled.facts import Facts, shares_of_facts, times_until
-from lupusim.planning.controls.sampled.pairs import due_at_looks, pair_law, sums_of_pairs
+from lupusim.planning.controls.sampled.pairs import pair_law, sums_of_pairs
 from lupusim.planning.controls.sampled.samples import Drawn, SampledLaw, covariance
 from lupusim.simulation.block import followed
 from lupusim.simulation.controls import Whole
@@ -24,9 +26,11 @@ from lupusim.trial import AtCalendarTime, Dropout, Population
 from lupusim.trial.population.covariates import GammaFrailty
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial
+from trials_of_values import value_trial
 from trials_of_wins import RANKS, win_trial
 
 TRIAL = win_trial(n_patients=60)
+YEARS = TimeInStates(name="years", states=("remission",), until=1.0)
 LEAVING = replace(TRIAL, dropout=Dropout(per_year=0.3, by_state={"relapse": 2.0}))
 
 
@@ -153,6 +157,26 @@ def test_sums_follow_the_statistic(test):
     assert share is not None
 
 
+@pytest.mark.parametrize(
+    "trial",
+    [
+        value_trial("wilcoxon"),
+        win_trial("wilcoxon", primary=YEARS),
+        win_trial("wilcoxon", primary=RANKS),
+    ],
+    ids=["a score", "years", "states"],
+)
+def test_sums_follow_ranks_at_the_spread_of_arms_alike(trial):
+    (asked,) = comparisons(trial)
+    (look,) = sums_of_pairs(trial, asked, Baseline.of(trial), pair_law(trial, 0, seed=1))
+    _, patients = followed({"": trial}, Block(seed=SEED, number=0, n_replicates=400))
+    whole = Whole(patients.generated)
+    nearly = look.mean + look.sum.sums(whole)
+    z = wilcoxon(*whole.outcome(0).columns(), included=whole.outcome(0).included).z
+    assert np.corrcoef(nearly, z)[0, 1] > 0.985
+    assert np.abs(nearly - z).mean() < 0.1
+
+
 def test_pairs_that_are_hardly_ever_won_have_no_sum():
     trial = win_trial("wilcoxon", primary=replace(RANKS, at=1e-6), visits=(1e-6,))
     assert why_counted(trial) == ""
@@ -160,9 +184,14 @@ def test_pairs_that_are_hardly_ever_won_have_no_sum():
 
 
 def test_what_has_no_control_says_why():
-    years = TimeInStates(name="years", states=("remission",), until=1.0)
     costs = "to draw patients for the law of its values would cost more than it brings"
-    assert why_counted(win_trial("wilcoxon", primary=years)) == costs
+    assert why_counted(win_trial("wilcoxon", primary=YEARS)) == ""
+    frail = Population(frailties=(GammaFrailty(on=(("remission", "relapse"),), variance=0.5),))
+    frail_years = win_trial("wilcoxon", primary=YEARS, population=frail)
+    assert why_counted(frail_years) == "no exact mean is known of its years"
+    score = value_trial("wilcoxon")
+    stuck = replace(score.marker, correlation=1.0, baseline_correlation=1.0)
+    assert why_counted(replace(score, marker=stuck)) == costs
     dated = win_trial(cutoff=AtCalendarTime(time=1.5))
     assert due_at_looks(dated, dated.primary) == [None]
     assert why_counted(dated) == "how many patients a look sees is left to chance"

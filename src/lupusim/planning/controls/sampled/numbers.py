@@ -14,7 +14,7 @@ from lupusim.engines.exact.accumulation import accumulate
 from lupusim.engines.exact.restarts import laws_by_course
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
-from lupusim.planning.controls.sampled.pairs import CellLaw, due_at_looks
+from lupusim.planning.controls.sampled.cells import CellLaw, due_at_looks
 from lupusim.planning.controls.sampled.samples import (
     Sample,
     SampledLaw,

@@ -9,11 +9,14 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
+from lupusim.planning.controls.changes import are_cells_known, change_cells
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
+from lupusim.planning.controls.sampled.cells import CellLaw, due_at_looks, due_time
 from lupusim.planning.controls.sampled.facts import times_until
+from lupusim.planning.controls.sampled.numbers import is_mean_known, number_law
 from lupusim.planning.controls.sampled.samples import Sample, SampledLaw, sampled_law, some_patients
-from lupusim.planning.theory.sums import ComplexArray, step_slopes
 from lupusim.simulation.control_classes import Cells, CellSum
+from lupusim.simulation.controls import InCells
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, TestMethod, Trial
 
@@ -44,7 +47,7 @@ class Compared(Protocol):
 class PairLaw:
     """In which cell a patient is, and whom one who is in it would beat."""
 
-    cells: Cells
+    cells: InCells
     won: FloatArray
     lost: FloatArray
     """`won` and `lost`: shares of the patients of an arm, at the mean of the cell, 0 for who is in
@@ -52,33 +55,26 @@ class PairLaw:
     sample: SampledLaw  # the chances of cells
 
 
-def due_at_looks(trial: Trial, endpoint: Endpoint) -> list[int | None]:
-    """Return of how many patients, in their order, all is known at each look; None for chance."""
-    due = _due(trial, endpoint)
-    return [look.patients_known(due, trial.n_patients) for look in trial.looks]
+def is_worth_it(trial: Trial, endpoint: Endpoint) -> bool:
+    """Return whether it pays to find the law of an endpoint.
 
-
-def _due(trial: Trial, endpoint: Endpoint) -> float:
-    """Return when all is known of a patient, study time (years)."""
-    if endpoint.due_time is None:
-        return trial.follow_up
-    return min(endpoint.due_time + trial.visit_conduct.window, trial.follow_up)
-
-
-def is_worth_it(endpoint: Endpoint) -> bool:
-    """Return whether it pays to draw patients for the law of an endpoint.
-
-    It does for ranks, which are few, and for a hierarchy, of which a test takes longer than its
-    patients do; not for numbers of many values, whose tests are quick (measured: 1.5 to 3 times
-    smaller variance, for 1.5 to 2.5 times the work).
+    It does for changes of which it is known, for years whose mean is, for ranks, which are few,
+    and for a hierarchy, of which a test takes longer than its patients do; not for other numbers of
+    many values, whose tests are quick.
     """
-    return bool(endpoint.ranks) or endpoint.due_time is None
+    drawn = bool(endpoint.ranks) or endpoint.due_time is None
+    return drawn or are_cells_known(trial, endpoint) or _are_years_known(trial, endpoint)
+
+
+def _are_years_known(trial: Trial, endpoint: Endpoint) -> bool:
+    years = endpoint.years_in_states
+    return years is not None and not trial.intercurrent_events and is_mean_known(trial, years)
 
 
 def _sample(trial: Trial, endpoint: Endpoint, seed: int, growth: int) -> Sample:
     """Return who is drawn; states are asked for all along, or where ranks are seen."""
     n_times, n_patients = (1, _DRAWN_OF_RANKS) if endpoint.ranks else (_TIMES, _DRAWN)
-    times = times_until(trial, _due(trial, endpoint), n_times)
+    times = times_until(trial, due_time(trial, endpoint), n_times)
     return Sample(seed=seed, n_patients=growth * n_patients, times=times)
 
 
@@ -96,8 +92,17 @@ def pair_law(trial: Trial, number: int, *, seed: int, growth: int = 1) -> PairLa
     growth : int
         How many times as many patients as for a short run are drawn.
     """
+    endpoint = trial.endpoints[number]
+    if are_cells_known(trial, endpoint):
+        even, chance = change_cells(trial, endpoint)
+        return _of_numbers(even, SampledLaw.exact(chance))
+    if _are_years_known(trial, endpoint):
+        years = number_law(trial, number, seed=seed, growth=growth)
+        return _of_numbers(years.cells, years.sample)
     outcome = some_patients(trial, number, _PATIENTS, seed=seed)
-    cells = Cells.of_some(outcome, _PARTS)
+    cells, sample = Cells.of_some(outcome, _PARTS), _sample(trial, endpoint, seed, growth)
+    if endpoint.ranks:
+        return _of_numbers(cells, sampled_law(trial, number, cells, sample))
     cell = cells.of(outcome)[0]
     there = np.flatnonzero(cell < cells.number)
     n_in = np.bincount(cell[there], minlength=cells.number)
@@ -109,13 +114,20 @@ def pair_law(trial: Trial, number: int, *, seed: int, growth: int = 1) -> PairLa
         ):
             total = np.bincount(cell[there], shares, minlength=cells.number)
             kind[arm, :-1] = total / np.maximum(n_in, 1)
-    sample = _sample(trial, trial.endpoints[number], seed, growth)
     return PairLaw(
         cells=cells,
         won=won,
         lost=lost,
         sample=sampled_law(trial, number, cells, sample),
     )
+
+
+def _of_numbers(cells: InCells, sample: SampledLaw) -> PairLaw:
+    """Return the law of numbers in cells that rise: who is in a higher one wins."""
+    share = sample.chance[:, :-1] / sample.chance[:, :-1].sum(axis=1, keepdims=True)
+    below, none = np.cumsum(share, axis=1), np.zeros((len(share), 1))
+    won, lost = np.hstack([below - share, none]), np.hstack([1 - below, none])
+    return PairLaw(cells=cells, won=won, lost=lost, sample=sample)
 
 
 def sums_of_pairs(
@@ -179,6 +191,7 @@ class _Values:
     shares: FloatArray  # of pairs that are won and lost, as a patient of each arm sees them
     """(2, 2, n_cells + 1): won and lost, by arm."""
     chance: FloatArray  # of each cell; (2, n_cells + 1)
+    pools_ranks: bool  # whether the statistic's variance is that of the ranks of both arms
 
     @classmethod
     def of(cls, law: PairLaw, arm: int, test: TestMethod) -> _Values | None:
@@ -208,6 +221,7 @@ class _Values:
             ),
             shares=shares,
             chance=chance,
+            pools_ranks=test.pools_ranks,
         )
 
     def adds(self, sizes: FloatArray) -> tuple[float, float, FloatArray]:
@@ -238,70 +252,26 @@ class _Values:
         root, bend = math.sqrt(variance), self.estimate / (2 * variance)
         moved = self.slopes - bend * 2 * (self.bends @ (spread @ self.slopes))
         value = np.einsum("k,kac->ac", self.slopes, share)
-        square = (self.chance * value**2).sum(axis=1, keepdims=True) / known[:, None]
-        found = np.einsum("k,kac->ac", moved, share) / n
-        found = (found - bend * (value**2 - 2 * square) * there / n**2) / root
+        if self.pools_ranks:
+            mean, found = self._of_ranks(value, n)
+        else:
+            square = (self.chance * value**2).sum(axis=1, keepdims=True) / known[:, None]
+            found = np.einsum("k,kac->ac", moved, share) / n
+            found = (found - bend * (value**2 - 2 * square) * there / n**2) / root
+            mean = self.estimate / root
         found = found - (self.chance * found).sum(axis=1, keepdims=True)
-        return self.estimate / root, root, np.asarray(found)
+        return mean, root, np.asarray(found)
 
+    def _of_ranks(self, value: FloatArray, n: FloatArray) -> tuple[float, FloatArray]:
+        r"""Return the mean of a statistic of ranks, and what cells add to it.
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CellLaw:
-    """The law of a sum over so many patients of each arm, in each of some enrollments."""
-
-    arm: int  # that is compared with the control
-    sample: SampledLaw
-    adds: FloatArray  # of control and arm; (2, n_cells + 1)
-    sizes: FloatArray  # patients of both; (n_draws, 2)
-
-    @property
-    def chance(self) -> FloatArray:
-        """Chance of each cell, of control and arm; (2, n_cells + 1)."""
-        return self.sample.chance[[0, self.arm]]
-
-    def __call__(self, nodes: FloatArray) -> ComplexArray:
-        """Return the logarithms of the characteristic functions, (n_draws, 2, n_nodes)."""
-        return np.asarray(self.sizes[:, :, None] * np.log(self._of_one(nodes)))
-
-    def _of_one(self, nodes: FloatArray) -> ComplexArray:
-        return np.stack([c @ w for c, w in zip(self.chance, self._waves(nodes), strict=True)])
-
-    def _waves(self, nodes: FloatArray) -> ComplexArray:
-        return np.asarray(np.exp(1j * self.adds[:, :, None] * nodes))
-
-    def slopes(self, nodes: FloatArray, thresholds: FloatArray, scale: float) -> FloatArray:
-        """Return by how much the means of steps move with the chance of each cell.
-
-        Returns
-        -------
-        (n_arms, n_cells + 1, n_steps) array
+        With :math:`p_c` the share of both arms' :math:`N` patients in cell :math:`c` its variance
+        is :math:`(N + 1)(1 - \sum p_c^3) / (12 n_0 n_1)`, which ties alone move.
         """
-        one = self._of_one(nodes)
-        whole = np.exp(self(nodes).sum(axis=1))
-        moved = (self.sizes[:, :, None] * whole[:, None]).mean(axis=0) / one
-        of_pair = step_slopes(self._waves(nodes) * moved[:, None], nodes, thresholds, scale)
-        return in_arms(of_pair, self.arm, len(self.sample.chance))
-
-    def of_part(self, part: int, nodes: FloatArray, weights: ComplexArray) -> FloatArray:
-        """Return by how much numbers move that hang on one part's characteristic function.
-
-        Parameters
-        ----------
-        part : int
-            0 for the patients of the control, 1 for those of the arm.
-        nodes : (n_nodes,) array
-            Frequencies.
-        weights : (n_draws, n_nodes, n_numbers) complex array
-            Each moves by the real part of these times what the function moves by, averaged over
-            enrollments.
-
-        Returns
-        -------
-        (n_arms, n_cells + 1, n_numbers) array
-        """
-        one, size = self._of_one(nodes)[part], self.sizes[:, part, None]
-        moved = (size * np.exp(self(nodes)[:, part]))[:, :, None] * weights
-        found = np.zeros((*self.sample.chance.shape, weights.shape[2]))
-        of_part = self._waves(nodes)[part] @ (moved.mean(axis=0) / one[:, None])
-        found[self.arm if part else 0] = of_part.real
-        return found
+        ones, total = self.chance[:, :-1] / self.chance[:, :-1].sum(axis=1, keepdims=True), n.sum()
+        share = np.append((n * ones).sum(axis=0) / total, 0.0)
+        untied = 1 - float((share**3).sum())
+        root = math.sqrt((total + 1) * untied / (12 * n.prod()))
+        mean = self.estimate / root
+        ties = np.append(share[:-1] ** 2 - 1 + untied, 0.0)
+        return mean, value / n / root + 1.5 * mean * ties / (untied * total)

@@ -37,6 +37,12 @@ class SampledLaw:
     """Covariance of being in a cell with what the exact engine knows of patients, whose own is the
     identity; (n_arms, n_cells + 1, n_known)."""
 
+    @classmethod
+    def exact(cls, chance: FloatArray) -> SampledLaw:
+        """Return the law of chances that are known, as if everybody had been drawn."""
+        n_patients, beside = np.full(len(chance), np.inf), np.zeros((*chance.shape, 0))
+        return cls(chance=chance, n_patients=n_patients, alike=False, beside=beside)
+
     def covariance(self, slopes: FloatArray) -> FloatArray:
         """Return the covariance of errors of quantities that move with the chances by `slopes`.
 
