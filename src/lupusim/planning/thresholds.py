@@ -211,15 +211,17 @@ def calibrate_threshold(
             f"{type_one_error:g} does not lie between. Look elsewhere (--between)"
         )
     lenient, strict = (low, high) if ends[0] >= ends[1] else (high, low)
-    spread = _TWO_SIDED_95 * judge.mcse(type_one_error)
-    asked = [type_one_error + d for d in (0.0, spread, -spread)]
-    found = [_root(judge, (lenient, strict), error) for error in asked]
-    share = judge.share(found[0])
+    threshold = _root(judge, (lenient, strict), type_one_error)
+    spread = _TWO_SIDED_95 * judge.mcse(type_one_error, threshold)
+    near = (type_one_error + spread, type_one_error - spread)
+    found = [threshold, *(_root(judge, (lenient, strict), error) for error in near)]
+    share = judge.share(threshold)
+    mcse = judge.mcse(share, threshold)
     return Calibrated(
-        threshold=found[0],
+        threshold=threshold,
         lower=min(found),
         upper=max(found),
-        type_one_error=Mean(value=share, mcse=judge.mcse(share), n=judge.n_replicates),
+        type_one_error=Mean(value=share, mcse=mcse, n=judge.n_replicates),
         n_tables=judge.n_tables,
     )
 
@@ -278,9 +280,9 @@ class _Exact:
         return self.known[threshold]
 
     @staticmethod
-    def mcse(share: float) -> float:
+    def mcse(share: float, threshold: float) -> float:
         """Return 0: nothing is left to chance."""
-        del share
+        del share, threshold
         return 0.0
 
 
@@ -292,17 +294,20 @@ class _Tables:
         tables.share(first, quantity)  # refuses what tables do not say
         self.n_replicates = self.n_tables = tables.n_tables
         self.known: dict[float, float] = {}
+        self.errors: dict[float, float] = {}
 
     def share(self, threshold: float) -> float:
-        """Return the share of null tables with a false claim."""
+        """Return the share of null tables with a false claim, known chance taken out."""
         if threshold not in self.known:
             trial = self.design(threshold).null_twin()
-            self.known[threshold] = self.tables.share(trial, self.quantity)
+            found = self.tables.share(trial, self.quantity)
+            self.known[threshold], self.errors[threshold] = found.value, found.mcse
         return self.known[threshold]
 
-    def mcse(self, share: float) -> float:
-        """Return the standard error of a share of the tables."""
-        return math.sqrt(share * (1 - share) / self.n_tables)
+    def mcse(self, share: float, threshold: float) -> float:
+        """Return the standard error of the share at a threshold that was tried."""
+        del share
+        return self.errors[threshold]
 
 
 class _Patients:
@@ -336,8 +341,9 @@ class _Patients:
             self.known[threshold] = float(found.sum()) / self.n_replicates
         return self.known[threshold]
 
-    def mcse(self, share: float) -> float:
-        """Return the standard error of a share of the null trials."""
+    def mcse(self, share: float, threshold: float) -> float:
+        """Return the standard error of a share of the null trials, whatever the threshold."""
+        del threshold
         return math.sqrt(share * (1 - share) / self.n_replicates)
 
 

@@ -114,12 +114,7 @@ class Moments:
         Avramidis and Wilson (1993), *Operations Research* 41, 1020-1036 (splitting, section 2);
         Chernozhukov and others (2018), *Econometrics Journal* 21, C1-C68 (cross-fitting).
         """
-        n = self.products[:, 0, 0].sum()
-        whole, sets = self.products.sum(axis=0), self.n_sets.sum()
-        fitted = [
-            _fitted(whole - own, sets - n_own, _unknown(self.known_to, whole, sets))
-            for own, n_own in zip(self.products, self.n_sets, strict=True)
-        ]
+        n, fitted = self.products[:, 0, 0].sum(), self.coefficients()
         if not np.any(fitted):
             return None
         total = variance = 0.0
@@ -133,6 +128,16 @@ class Moments:
         of_means = max(float(used @ self.known_to @ used), 0.0)
         share = min(max(total / n, 0.0), 1.0)
         return float(share), math.sqrt(variance / n**2 + of_means)
+
+    def coefficients(self) -> FloatArray:
+        """Return what of the controls is taken out of each fold, (FOLDS, n_controls)."""
+        whole, sets = self.products.sum(axis=0), self.n_sets.sum()
+        unknown = _unknown(self.known_to, whole, sets)
+        fitted = [
+            _fitted(whole - own, sets - n_own, unknown)
+            for own, n_own in zip(self.products, self.n_sets, strict=True)
+        ]
+        return np.array(fitted)
 
     def plain(self) -> list[object]:
         """Return it as nested lists, of each symmetric table one half."""

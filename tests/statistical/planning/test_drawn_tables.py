@@ -13,7 +13,11 @@ from counted_trials import BY_SITE, CASES, RANKS, STRATA
 from lupusim.common.rng import stream
 from lupusim.planning.theory.counts.claims import decided, law_of, ways_of
 from lupusim.planning.theory.drawn import controls as drawn_controls
-from lupusim.planning.theory.drawn.controls import TableControls, in_folds
+from lupusim.planning.theory.drawn.controls import (
+    TableControls,
+    in_folds,
+    without_known_chance,
+)
 from lupusim.scenario import load_scenario
 from lupusim.simulation.tally import reduction
 from tolerance import SEED, assert_within_mcse
@@ -84,6 +88,18 @@ def test_shares_of_some_tables_are_unbiased_and_their_errors_honest(monkeypatch)
 @pytest.mark.parametrize("kind", KINDS)
 def test_shares_of_drawn_tables_are_unbiased_and_their_errors_honest(kind, null, monkeypatch):
     check(kind, null, monkeypatch)
+
+
+@pytest.mark.parametrize("kind", ["three arms", "proportional odds", "kept and last"])
+def test_of_single_tables_as_much_chance_is_taken_out_as_of_their_share(kind):
+    law, asked, *_ = known(kind, False)
+    controls = TableControls.of(law, asked)
+    numbers = law.drawn(N_TABLES, rng=stream(SEED, "single tables"))
+    share = controls.sums(in_folds(numbers).distinct()).shares()["reject"]
+    claims = decided(law, asked, numbers)["reject"]
+    left = without_known_chance(claims, controls.values(numbers))
+    assert left.mean() == pytest.approx(share.value, abs=1e-12)
+    assert left.std() / math.sqrt(N_TABLES) == pytest.approx(share.mcse, rel=0.01)
 
 
 def test_a_wrong_law_is_caught(monkeypatch):

@@ -62,7 +62,7 @@ def threshold(
     for end in ends:
         _check(lambda value: build(dict.fromkeys(key, value)), end)
     with interruptible():
-        forewarn(loaded, replicates, jobs, what="each of its two simulations")
+        forewarn(loaded, replicates, jobs, what="each of its simulations")
         answer = confirmed_threshold(
             lambda value: build(dict.fromkeys(key, value)),
             ends,

@@ -18,6 +18,7 @@ from lupusim.planning.theory.by_tables import (
     n_drawn,
     of_equal_length,
     power_by_tables,
+    power_of_tables,
 )
 from lupusim.simulation.block import replicates_per_block
 from lupusim.simulation.generation.generation import Block
@@ -305,18 +306,20 @@ def _without_patients(
     stated, *ends = known
     swings = []
     for (path, values), low, high in zip(ranges.items(), ends[::2], ends[1::2], strict=True):
-        shown = {
-            "at_low": low,
-            "at_high": high,
-            "low_change": low - stated,
-            "high_change": high - stated,
-            "width": high - low,
-        }
-        means = {name: mean_of_tables(of_each) for name, of_each in shown.items()}
-        swings.append(Swing(path=path, low=values[0], high=values[1], **means))
+        swing = Swing(
+            path=path,
+            low=values[0],
+            high=values[1],
+            at_low=power_of_tables(low),
+            at_high=power_of_tables(high),
+            low_change=mean_of_tables(low - stated),
+            high_change=mean_of_tables(high - stated),
+            width=mean_of_tables(high - low),
+        )
+        swings.append(swing)
     return Tornado(
         quantity=measure.quantity,
-        base=mean_of_tables(stated),
+        base=power_of_tables(stated),
         swings=tuple(sorted(swings, key=lambda swing: -abs(swing.width.value))),
         n_replicates=measure.n_replicates,
         seed=measure.seed,

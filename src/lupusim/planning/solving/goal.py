@@ -9,7 +9,7 @@ from lupusim.common.spelling import nearest
 from lupusim.planning.runs.columns import COUNT, NOT_STATED, PROBABILITY, unit_of
 from lupusim.planning.runs.replicates import simulate_replicates, tested
 from lupusim.planning.sample_size.events import ANY, event_in_words, measured, quantity_of
-from lupusim.planning.theory.by_tables import are_worthwhile, mean_of_tables, power_by_tables
+from lupusim.planning.theory.by_tables import are_worthwhile, power_by_tables, power_of_tables
 from lupusim.planning.theory.power import undrawn_powers
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
@@ -122,4 +122,4 @@ class Goal:
         if not self.is_power or self.event != ANY or not are_worthwhile(trial):
             return None
         claims = power_by_tables(trial, at_least=at_least, seed=seed)
-        return None if claims is None else mean_of_tables(claims)
+        return None if claims is None else power_of_tables(claims)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from lupusim.trial import Trial
 def power_by_tables(trial: Trial, *, at_least: int, seed: int) -> FloatArray | None:
     """Return the power of a trial: its exact one alone, (1,), or claims of drawn tables.
 
-    All trials draw from the same stream, so that those of one law have the same tables.
+    Of these known chance is taken out, so that a single one may be below 0 or above 1. All trials
+    draw from the same stream, so that those of one law have the same tables.
 
     Parameters
     ----------
@@ -39,10 +41,9 @@ def power_by_tables(trial: Trial, *, at_least: int, seed: int) -> FloatArray | N
     if exact:
         return np.array(exact[:1])
     try:
-        claims = claims_by_table(trial, at_least=at_least, rng=stream(seed, "tables of a trial"))
+        return claims_by_table(trial, at_least=at_least, rng=stream(seed, "tables of a trial"))
     except (NoExactSolutionError, ArithmeticError):
         return None
-    return claims.astype(float)
 
 
 def is_simulated(trial: Trial) -> bool:
@@ -82,3 +83,9 @@ def mean_of_tables(values: FloatArray) -> Mean:
         return Mean(value=float(values[0]), mcse=0.0)
     error = float(values.std() / math.sqrt(values.size))
     return Mean(value=float(values.mean()), mcse=error, n=values.size)
+
+
+def power_of_tables(values: FloatArray) -> Mean:
+    """Return the same of a power, which chance that is taken out could move past 0 or 1."""
+    mean = mean_of_tables(values)
+    return replace(mean, value=min(max(mean.value, 0.0), 1.0))

@@ -42,8 +42,8 @@ _OF_TABLE, _OF_FAMILY, _OF_LOOKS = 15, 4, 20
 among several, with one look or with more."""
 _OF_STEPS, _OF_INFORMATION = 40, 5  # the same of a fit: in all, and by what it has to invert
 _FEWEST_KNOWN = 2_500  # tables out of which known chance is taken: as good as ten times as many
-_FEWEST, _MOST = 25_000, 1_000_000  # trials
-_FEWER = 8  # times fewer, where many trials are compared
+_FEWEST, _MOST = 6_000, 1_000_000  # trials
+_FEWER = 32  # times fewer, where many trials are compared
 _AT_ONCE = 4_000_000  # numbers that are held together
 
 

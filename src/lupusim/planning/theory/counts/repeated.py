@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
+from functools import reduce
 
 import numpy as np
 
@@ -26,6 +28,11 @@ from lupusim.planning.theory.counts.claims import (
 )
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
+from lupusim.planning.theory.drawn.controls import (
+    TableControls,
+    in_folds,
+    without_known_chance,
+)
 from lupusim.planning.theory.drawn.tables import drawn_tables
 from lupusim.simulation.looks.claims import claims
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
@@ -163,11 +170,11 @@ def stated_power(trial: Trial, n_replicates: int) -> Mean:
         return Mean(value=float(found.mean()), mcse=error, n=found.size)
 
 
-def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) -> BoolArray:
-    """Return which of the tables that are drawn of a trial claim an effect, (n_tables,).
+def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) -> FloatArray:
+    """Return claims of the tables that are drawn of a trial, known chance taken out, (n_tables,).
 
-    They are as many as where many sizes are asked for. Trials whose tables are drawn from the
-    same stream have some chance in common, and those of one law all.
+    Their mean is its power. They are as many as where many sizes are asked for. Trials whose
+    tables are drawn from the same stream have some chance in common, and those of one law all.
 
     Parameters
     ----------
@@ -184,9 +191,15 @@ def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) ->
         As :func:`claims_by_truth`.
     """
 
-    def claimed(counted: Counted, asked: Sequence[Comparison]) -> BoolArray:
+    def claimed(counted: Counted, asked: Sequence[Comparison]) -> FloatArray:
         n_tables = n_compared(counted, asked, at_least)
-        return _claims(counted, asked, np.zeros(n_tables, dtype=np.intp), rejected, rng=rng)
+        controls = TableControls.of(counted, asked)
+        claims, known = [], []
+        for size in parts_of(n_tables, counted.n_draws):
+            numbers = counted.drawn(size, rng=rng)
+            claims.append(rejected(counted, asked, numbers))
+            known.append(controls.values(numbers))
+        return without_known_chance(np.concatenate(claims), np.concatenate(known))
 
     return by_counted(trial, claimed)
 
@@ -201,8 +214,8 @@ class SharedTables:
     _known: dict[tuple[int, ...], tuple[Counted, list[Numbers]]] = field(default_factory=dict)
     """By the endpoints seen: the law of their numbers, and what is drawn from it."""
 
-    def share(self, trial: Trial, quantity: str) -> float:
-        """Return the share of tables that claim what is asked, by the rules of a trial.
+    def share(self, trial: Trial, quantity: str) -> Mean:
+        """Return the share of tables that claim what is asked, known chance taken out.
 
         Parameters
         ----------
@@ -224,24 +237,22 @@ class SharedTables:
                 pass
         return self._judged(trial, every, quantity)
 
-    def _judged(self, trial: Trial, asked: Sequence[Comparison], quantity: str) -> float:
+    def _judged(self, trial: Trial, asked: Sequence[Comparison], quantity: str) -> Mean:
         seen = tuple(sorted({one.endpoint for one in asked}))
         if seen not in self._known:  # SPEED: the law is the same for all rules
             self._known[seen] = self._drawn(law_of(trial, asked), asked)
         law, parts = self._known[seen]
-        total = 0.0
-        for numbers in parts:
-            found = decided(replace(law, trial=trial), asked, numbers)
-            if quantity not in found:
-                raise NoExactSolutionError("a false claim hangs on more than counts")
-            total += float(numbers.weights @ found[quantity])
-        return total / self.n_tables
+        controls = TableControls.of(replace(law, trial=trial), asked)
+        shares = reduce(operator.add, map(controls.sums, parts)).shares()
+        if quantity not in shares:
+            raise NoExactSolutionError("a false claim hangs on more than counts")
+        return shares[quantity]
 
     def _drawn(self, law: Counted, asked: Sequence[Comparison]) -> tuple[Counted, list[Numbers]]:
         self.n_tables = n_compared(law, asked, self.at_least)
         rng = stream(self.seed, "tables of a rule")
         parts = parts_of(self.n_tables, law.n_draws)
-        return law, [law.drawn(size, rng=rng).distinct() for size in parts]
+        return law, [in_folds(law.drawn(size, rng=rng)).distinct() for size in parts]
 
 
 def _claims(

@@ -78,12 +78,16 @@ class TableControls:
         steps = [step for found in shown for step in _steps(counted, pilot, *found)]
         return cls(counted=counted, asked=asked, steps=steps)
 
+    def values(self, numbers: Numbers) -> FloatArray:
+        """Return what has mean 0 in every trial, (n_trials, n_controls)."""
+        none = np.zeros((len(numbers.counts), 0))
+        return np.column_stack([none, *(one.values(numbers) for one in self.steps)])
+
     def sums(self, numbers: Numbers) -> TableSums:
         """Return the sums of tables that are drawn, each with its fold as weights."""
         claims = decided(self.counted, self.asked, numbers)
         columns = [np.ones(len(numbers.counts)), *claims.values()]
-        known = [one.values(numbers) for one in self.steps]
-        rows = np.column_stack([*columns, *known])
+        rows = np.column_stack([*columns, self.values(numbers)])
         folds = numbers.weights.T[:, :, None] * rows
         return TableSums(names=tuple(claims), products=rows.T @ folds)
 
@@ -118,6 +122,23 @@ class TableSums:
             value, mcse = moments.share() or plain
             found[name] = Mean(value=value, mcse=mcse, n=int(n.sum()))
         return found
+
+
+def without_known_chance(claims: FloatArray, controls: FloatArray) -> FloatArray:
+    """Return claims of tables, each less what is known of its chance: as large in the mean.
+
+    Parameters
+    ----------
+    claims : (n_tables,) array
+        0 or 1.
+    controls : (n_tables, n_controls) array
+        Each with mean 0 by its law.
+    """
+    unknown = np.zeros(2 * controls.shape[1:])
+    left = claims.astype(float)
+    for fold, taken in enumerate(Moments.of(claims, controls, unknown).coefficients()):
+        left[fold::FOLDS] -= controls[fold::FOLDS] @ taken
+    return left
 
 
 def in_folds(numbers: Numbers) -> Numbers:
