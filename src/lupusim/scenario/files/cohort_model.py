@@ -49,8 +49,7 @@ from lupusim.scenario.document.yaml_reader import Document, read_document
 from lupusim.scenario.files.life_table import read_life_table
 from lupusim.scenario.files.model import finished, read_schema, read_starts
 from lupusim.scenario.files.packaged import find_packaged
-from lupusim.scenario.sections.effects import report_unknown_edges
-from lupusim.scenario.sections.population import read_edges
+from lupusim.scenario.sections.effects import Edges, read_course, read_effects
 
 SCHEMA = "lupusim/model/1"
 _PROBABILITY = Number(at_least=0, at_most=1)
@@ -195,26 +194,16 @@ def _rates(section: Section, cycle: float) -> tuple[float, ...]:
 
 def read_cycle_effects(top: Section, moves: tuple[Move, ...]) -> tuple[CycleEffect, ...]:
     """Return the effects that a section lists on a cohort model's moves."""
-    labels = {(move.from_state, move.to_state): move.label for move in moves}
-    found = [_effect(section, labels) for section in top.sections("effects")]
-    return tuple(effect for effect in found if effect is not None)
+    return read_effects(top, moves, _effect)
 
 
-def _effect(section: Section, labels: Mapping[tuple[str, str], str]) -> CycleEffect | None:
-    on = read_edges(section)
-    report_unknown_edges(section.place.child("on"), on, labels)
-    lasts = section.read("lasts", Duration(), math.inf)
+def _effect(section: Section, on: Edges) -> CycleEffect | None:
     if section.has("relative_risk"):
         section.refuse("hazard_ratio", "relative_risk is given as well", "Keep one of the two.")
         risk = section.read("relative_risk", _RATE)
+        lasts = section.read("lasts", Duration(), math.inf)
         return section.build(lambda: RelativeRisk(on=on, relative_risk=risk, lasts=lasts))
-    ratio = section.read("hazard_ratio", _RATE)
-    onset = section.read("onset", Duration(), 0.0)
-    half_life = section.read_or_none("half_life", Duration(above=0))
+    ratio, course = section.read("hazard_ratio", _RATE), read_course(section)
     return section.build(
-        lambda: HazardRatioPerCycle(
-            effect=TreatmentEffect(
-                on=on, hazard_ratio=ratio, onset=onset, lasts=lasts, half_life=half_life
-            )
-        )
+        lambda: HazardRatioPerCycle(effect=TreatmentEffect(on=on, hazard_ratio=ratio, **course))
     )

@@ -39,7 +39,7 @@ from lupusim.economics.corrections import CORRECTIONS
 from lupusim.economics.distributions import DISTRIBUTIONS, Distribution
 from lupusim.economics.strategies import Discount, Strategy
 from lupusim.errors import InputError, ModelError
-from lupusim.model import MultiStateModel
+from lupusim.model import Effect, MultiStateModel
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards
 from lupusim.scenario.document.content import is_mapping, is_text, text_keys
@@ -56,7 +56,7 @@ from lupusim.scenario.files.cohort_model import cohort_model_from_document, read
 from lupusim.scenario.files.model import model_from_document, read_schema
 from lupusim.scenario.files.packaged import find_packaged, packaged_names
 from lupusim.scenario.files.variation import path_exists, replaced, scalar_paths
-from lupusim.scenario.sections.effects import read_effect
+from lupusim.scenario.sections.effects import read_effect, read_effects
 from lupusim.scenario.sections.rewards import in_place, read_costs, read_rewards
 
 if TYPE_CHECKING:
@@ -322,8 +322,7 @@ def _treated(section: Section, disease: Disease | None) -> dict[str, Disease] | 
         cohort = disease.treated(cycle_effects)
         section.build(lambda: cohort.matrices(cohort.n_matrices))
         return {"cohort": cohort}
-    found = [read_effect(below, disease, None) for below in section.sections("effects")]
-    effects = [effect for effect in found if effect is not None]
+    effects: tuple[Effect, ...] = read_effects(section, disease.transitions, read_effect)
     if not section.place.is_sound:
         return None
     return {"model": disease.treated(effects)}

@@ -15,8 +15,8 @@ All keys, ``*`` where one must be given; parameters of hazards are in years or p
 ``covariates``      {name: {"a -> b": log hazard ratio}}
 ``absorbing``       states nobody may leave; by default those called death or dead
 ``time_unit``       years, months, weeks or days: what parameters of hazards count in (years)
-``effects``         list of {``on`` *: transitions, ``hazard_ratio`` *, ``onset``, ``lasts``,
-                    ``half_life``: durations} from study time 0 on; not in trials or calibrations
+``effects``         as in the arms of a scenario but for the dose, from study time 0 on; not in
+                    trials or calibrations
 ``calibration``     what is free to be fitted; read by the calibration
 ==================  =========================================================================
 
@@ -28,7 +28,6 @@ A file with ``cycle:`` is a cohort model: :mod:`lupusim.scenario.files.cohort_mo
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,12 +38,12 @@ from lupusim.model import (
     CLOCKS,
     FAMILIES,
     Clock,
+    Effect,
     Hazard,
     LatentClass,
     MultiStateModel,
     Start,
     Transition,
-    TreatmentEffect,
 )
 from lupusim.model.checks import model_problems
 from lupusim.scenario.document.content import at, is_list, is_mapping, is_text, text_keys
@@ -65,6 +64,7 @@ from lupusim.scenario.document.section import (
 from lupusim.scenario.document.yaml_reader import Document, describe, read_document
 from lupusim.scenario.files.life_table import read_life_table
 from lupusim.scenario.files.packaged import find_packaged, packaged_names
+from lupusim.scenario.sections.effects import read_effect, read_effects
 from lupusim.trial.durations import PER_YEAR
 
 SCHEMA = "lupusim/model/1"
@@ -158,7 +158,7 @@ def model_from_document(document: Document) -> MultiStateModel:
         "absorbing": top.read_or_none("absorbing", ListOf(Text())),
     }
     top.read_or_none("calibration", Free())
-    effects = _effects(top, parts["transitions"])
+    effects: tuple[Effect, ...] = read_effects(top, parts["transitions"], read_effect)
     top.finish()
     _add_domain_problems(top.place, parts)
     top.raise_problems()
@@ -184,27 +184,6 @@ def untreated_model(document: Document, use: str) -> MultiStateModel:
         problem = document.problem("effects", fault, fix)
         raise ModelError(document.file, [problem])
     return model
-
-
-def _effects(top: Section, transitions: tuple[Transition, ...]) -> tuple[TreatmentEffect, ...]:
-    labels = {(t.from_state, t.to_state): t.label for t in transitions}
-    found = [_effect(section, labels) for section in top.sections("effects")]
-    return tuple(effect for effect in found if effect is not None)
-
-
-def _effect(section: Section, labels: Mapping[tuple[str, str], str]) -> TreatmentEffect | None:
-    from lupusim.scenario.sections.effects import report_unknown_edges
-    from lupusim.scenario.sections.population import read_edges
-
-    on = read_edges(section)
-    report_unknown_edges(section.place.child("on"), on, labels)
-    values: dict[str, Any] = {
-        "hazard_ratio": section.read("hazard_ratio", Number(at_least=0)),
-        "onset": section.read("onset", Duration(), 0.0),
-        "lasts": section.read("lasts", Duration(), math.inf),
-        "half_life": section.read_or_none("half_life", Duration(above=0)),
-    }
-    return section.build(lambda: TreatmentEffect(on=on, **values))
 
 
 _INSTEAD = {

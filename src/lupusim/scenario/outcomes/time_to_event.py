@@ -163,8 +163,8 @@ class Time:
             fault = f"{stated!r} is no ratio of two hazards"
             place.child("hazard_ratio").report(fault, fix)
             value = {**value, "hazard_ratio": 1.0}
-        edge = f"no {self.name} -> {next(iter(self.events), self.name)}"
-        effect = read_effect(Section(place, {**value, "on": edge}), None, None)
+        edge = f"no {self.name}", next(iter(self.events), self.name)
+        effect = read_effect(Section(place, value), (edge,))
         if control is not None and control.of_model:
             fix = "State a median or a rate, or give this arm the model, with 'effects'."
             place.report("the control has a model, on whose transitions a ratio would act", fix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 
 from lupusim.common.frozen import dataclass
@@ -25,7 +26,7 @@ from lupusim.scenario.files.packaged import find_packaged
 from lupusim.scenario.outcomes import Statements
 from lupusim.scenario.sections.arm_periods import read_opening
 from lupusim.scenario.sections.by_field import read_fields
-from lupusim.scenario.sections.effects import read_effect, read_lots
+from lupusim.scenario.sections.effects import read_effect, read_effects, read_lots
 from lupusim.trial import Arm, Infusions, Switch
 
 _LIKE = "[{name: placebo, control: true, ...}, {name: treated, ...}]"
@@ -163,10 +164,9 @@ def _read_arm(section: Section, default: MultiStateModel | None, models: Models)
     name = section.read("name", Text())
     infusions = _read_infusions(section)
     dose = infusions.cells_per_kg if infusions else None
-    effects = tuple(
-        effect
-        for s in section.sections("effects")
-        if (effect := read_effect(s, model, dose)) is not None
+    ways = None if model is None else model.transitions
+    effects: tuple[Effect, ...] = read_effects(
+        section, ways, partial(read_effect, cells_per_kg=dose)
     )
     infusions = read_lots(section, infusions, effects=effects, model=model)
     section.has("switch")  # read once all arms are known

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupusim.common.spelling import nearest
 from lupusim.model import Effect, MultiStateModel, PiecewiseEffect, TreatmentEffect
@@ -21,41 +22,72 @@ from lupusim.scenario.sections.by_field import declared
 from lupusim.scenario.sections.population import read_edges
 from lupusim.trial import Infusions, Lots
 
+if TYPE_CHECKING:
+    from lupusim.model import Transition
+    from lupusim.model.cycles import Move
+
+    Ways = Iterable[Transition] | Iterable[Move]
+
+Edges = tuple[tuple[str, str], ...]
+"""Transitions, by the states they lead from and to."""
+AnyEffect = TypeVar("AnyEffect")
 _SHAPE = ("onset", "lasts", "half_life")
 
 
+def read_effects(
+    around: Section,
+    ways: Ways | None,
+    read_one: Callable[[Section, Edges], AnyEffect | None],
+) -> tuple[AnyEffect, ...]:
+    """Return what the effects in a section do, but for those where that is unclear.
+
+    Parameters
+    ----------
+    around : Section
+        What has the key ``effects``.
+    ways : iterable of Transition or Move, or None
+        Those of the model; None where no model is known.
+    read_one : callable
+        Reads an effect, whose transitions it is given.
+    """
+    found = []
+    for section in around.sections("effects"):
+        on = read_edges(section)
+        _report_unknown(section.place.child("on"), on, ways)
+        found.append(read_one(section, on))
+    return tuple(effect for effect in found if effect is not None)
+
+
 def read_effect(
-    section: Section, model: MultiStateModel | None, cells_per_kg: float | None
-) -> Effect | None:
-    """Return what an arm's treatment does to some transitions; None where that is unclear.
+    section: Section, on: Edges, cells_per_kg: float | None = None
+) -> TreatmentEffect | PiecewiseEffect | None:
+    """Return what a treatment does to some transitions; None where that is unclear.
 
     Parameters
     ----------
     section : Section
         The effect in the file.
-    model : MultiStateModel or None
-        The arm's model, to check the transitions against.
+    on : tuple of (str, str)
+        The transitions.
     cells_per_kg : float or None
         The arm's dose, for a dose response; None without infusions.
     """
-    on = read_edges(section)
-    if model is not None:
-        labels = {(t.from_state, t.to_state): t.label for t in model.transitions}
-        report_unknown_edges(section.place.child("on"), on, labels)
     if section.has("pieces"):
         return _read_pieces(section, on)
     ratio = _read_ratio(section, cells_per_kg)
+    course = read_course(section)
+    return section.build(lambda: TreatmentEffect(on=on, hazard_ratio=ratio, **course))
+
+
+def read_course(section: Section) -> dict[str, Any]:
+    """Return when an effect begins, how long it lasts, and how it fades."""
     onset = section.read("onset", Duration(), 0.0)
     lasts = section.read("lasts", Duration(), math.inf)
     half_life = section.read_or_none("half_life", Duration(above=0))
     if half_life is not None and not section.has("lasts"):
         fault = "an effect that lasts for good cannot fade"
         section.place.child("half_life").report(fault, "Add 'lasts:', such as '18 months'.")
-    return section.build(
-        lambda: TreatmentEffect(
-            on=on, hazard_ratio=ratio, onset=onset, lasts=lasts, half_life=half_life
-        )
-    )
+    return {"onset": onset, "lasts": lasts, "half_life": half_life}
 
 
 def _read_ratio(section: Section, cells_per_kg: float | None) -> float:
@@ -69,8 +101,8 @@ def _read_ratio(section: Section, cells_per_kg: float | None) -> float:
     hill = below.read("hill", Number(above=0), 1.0)
     below.finish()
     if cells_per_kg is None:
-        fix = "Add 'infusions:' with 'cells_per_kg:', or give a 'hazard_ratio:'."
-        below.place.report("the arm has no infusions, so no dose", fix)
+        fix = "Give a 'hazard_ratio:'; or, in an arm, add 'infusions:' with 'cells_per_kg:'."
+        below.place.report("there are no infusions, so no dose", fix)
     if cells_per_kg is None or not below.place.is_sound or not cells_per_kg > 0:
         return 1.0
     return math.exp(emax(cells_per_kg, most=most, ed50=ed50, hill=hill))
@@ -105,7 +137,7 @@ def emax(cells_per_kg: float, *, most: float, ed50: float, hill: float = 1.0) ->
     return most / (1 + math.exp(min(exponent, 700.0)))
 
 
-def _read_pieces(section: Section, on: tuple[tuple[str, str], ...]) -> PiecewiseEffect | None:
+def _read_pieces(section: Section, on: Edges) -> PiecewiseEffect | None:
     for name in ("hazard_ratio", "emax", *_SHAPE):
         section.refuse(name, "the pieces say it all", "Remove it, or the pieces.")
     pieces = section.sections("pieces", at_least=1)
@@ -120,14 +152,14 @@ def _read_pieces(section: Section, on: tuple[tuple[str, str], ...]) -> Piecewise
     return section.build(lambda: PiecewiseEffect(on=on, breaks=tuple(breaks), ratios=tuple(ratios)))
 
 
-def report_unknown_edges(
-    place: Place, on: tuple[tuple[str, str], ...], labels: Mapping[tuple[str, str], str]
-) -> None:
-    """Report every transition that the model has not."""
+def _report_unknown(place: Place, on: Edges, ways: Ways | None) -> None:
+    """Report every transition that the model has not, where one is known."""
+    if ways is None:
+        return
+    labels = [way.label for way in ways]
     for k, edge in enumerate(on):
-        if all(edge) and edge not in labels:
-            fault = f"the model has no transition '{edge[0]} -> {edge[1]}'"
-            place.child(k).report(fault, nearest(" -> ".join(edge), labels.values()))
+        if all(edge) and (label := " -> ".join(edge)) not in labels:
+            place.child(k).report(f"the model has no transition {label!r}", nearest(label, labels))
 
 
 def _doses_of_the_supply(section: Section) -> int | None:
@@ -156,10 +188,9 @@ def read_lots(
     edges = ListOf(Edge(), at_least=1)
     raises = section.read("raises", edges, ())
     lowers = section.read("lowers", edges, ())
-    if model is not None:
-        labels = {(t.from_state, t.to_state): t.label for t in model.transitions}
-        report_unknown_edges(section.place.child("raises"), raises, labels)
-        report_unknown_edges(section.place.child("lowers"), lowers, labels)
+    ways = None if model is None else model.transitions
+    for name, on in (("raises", raises), ("lowers", lowers)):
+        _report_unknown(section.place.child(name), on, ways)
     if not (raises or lowers):
         raises = tuple(edge for e in effects if e.hazard_ratio >= 1 for edge in e.on)
         lowers = tuple(edge for e in effects if e.hazard_ratio < 1 for edge in e.on)

@@ -161,9 +161,29 @@ def test_a_model_may_have_an_effect_of_limited_time() -> None:
     model = model_from_mapping({**PLAIN, "effects": [effect]})
     alive = lupusim.occupancy(model, [2.0, 5.0])["well"].tolist()
     assert alive == pytest.approx([math.exp(-0.1), math.exp(-0.1 - 0.3)], abs=1e-6)
+    pieces = [{"hazard_ratio": 0.5, "until": "2 years"}, {"hazard_ratio": 1.0}]
+    same = model_from_mapping({**PLAIN, "effects": [{"on": "well -> dead", "pieces": pieces}]})
+    assert lupusim.occupancy(same, [2.0, 5.0])["well"].tolist() == alive
     wrong = {"on": ["well -> ded"], "hazard_ratio": 0.5}
     with pytest.raises(ModelError, match="Did you mean 'well -> dead'"):
         model_from_mapping({**PLAIN, "effects": [wrong]})
+
+
+FADING = {"on": ["well -> dead"], "hazard_ratio": 0.5, "half_life": "1 year"}
+CYCLED = {
+    **{key: PLAIN[key] for key in ("schema", "name", "states")},
+    "cycle": "1 year",
+    "transitions": [{"from": "well", "to": "dead", "probability": 0.1}],
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "content"), [(model_from_mapping, PLAIN), (cohort_model_from_mapping, CYCLED)]
+)
+def test_an_effect_fades_only_if_it_lasts_for_a_time(read, content) -> None:
+    read({**content, "effects": [{**FADING, "lasts": "1 year"}]})
+    with pytest.raises(ModelError, match="an effect that lasts for good cannot fade"):
+        read({**content, "effects": [FADING]})
 
 
 def test_effects_and_units_of_a_model_are_refused_where_they_would_be_lost() -> None:

@@ -449,6 +449,7 @@ TIMED = ({"event": {"kind": "time_to_event"}}, "14 months")
         (COUNTED, {"rate_ratio": "many"}, ["'many' is not a number"]),
         (TIMED, {"hazard_ratio": "20 months"}, ["Write 'event: 20 months' without"]),
         (TIMED, {"hazard_ratio": "20 % a year"}, ["Write 'event: 20 % a year' without"]),
+        (TIMED, {"hazard_ratio": 0.5, "on": "a -> b"}, ["no such key here"]),
         (TIMED, {"hazard_ratio": "low"}, ["'low' is not a number"]),
     ],
 )
