@@ -62,12 +62,12 @@ def picture_of_run(folder: Path) -> bytes:
 
 def picture_of_runs(folders: Mapping[str, Path]) -> bytes:
     """Return the operating characteristics of kept runs side by side, by their names."""
-    from lupusim.report.figures.runs import characteristics_figure
-    from lupusim.report.run.comparison import designs_of
+    from lupusim.report.figures.runs import characteristics_figure, named_of_runs
     from lupusim.report.run.kept import load_run
 
     def draw() -> Figure:
-        return characteristics_figure(designs_of([(n, load_run(f)) for n, f in folders.items()]))
+        runs = [(name, load_run(folder)) for name, folder in folders.items()]
+        return characteristics_figure(named_of_runs(runs))
 
     return _drawn(draw)
 

@@ -8,13 +8,7 @@ from typing import Any
 
 from lupusim.common.frozen import dataclass
 from lupusim.report.numbers import grouped, rounded, share
-from lupusim.report.words.paths import (
-    last_steps,
-    path_in_words,
-    short_names,
-    steps_in_words,
-    varied_in_words,
-)
+from lupusim.report.words.paths import path_in_words, short_names_in_words, varied_in_words
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean, is_better_known
 from lupusim.trial.durations import MONTHS_PER_YEAR
@@ -100,11 +94,8 @@ def names_in_words(points: Sequence[Point], content: Any) -> Iterator[str]:
         What its scenario file holds.
     """
     values = points[0].get("design_point", {}) if points else {}
-    told = dict(steps_in_words(values, partial(path_in_words, content=content)))
-    names = short_names(values)
-    for path, step in last_steps(values).items():
-        if step in told:
-            yield f"{names[path][:1].upper()}{names[path][1:]}: {told[step]}."
+    for name, words in short_names_in_words(values, partial(path_in_words, content=content)):
+        yield f"{name[:1].upper()}{name[1:]}: {words}."
 
 
 def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[str]]]:

@@ -34,7 +34,7 @@ def compare(
     width: WidthOption = None,
 ) -> None:
     """Show the designs of several runs side by side: a row per quantity, a column per design."""
-    from lupusim.report.run.comparison import comparison_rows, comparison_table, designs_of
+    from lupusim.report.run.comparison import comparison_rows, comparison_table
 
     try_picture(plot, force)
     found = [_result(name, replicates, seed, jobs) for name in runs]
@@ -49,9 +49,9 @@ def compare(
         console = Console(width=width, markup=False, highlight=False)
         console.print(comparison_table(named, details=details))
     if plot is not None:
-        from lupusim.report.figures.runs import characteristics_figure
+        from lupusim.report.figures.runs import characteristics_figure, named_of_runs
 
-        save_figure(characteristics_figure(designs_of(named)), plot)
+        save_figure(characteristics_figure(named_of_runs(named)), plot)
 
 
 def _result(run: str, replicates: int | None, seed: int | None, jobs: int) -> RunResult:

@@ -26,7 +26,8 @@ from lupusim.report.figures.style import (
     legend_above,
     panels_of_figure,
 )
-from lupusim.report.run.layout import headings
+from lupusim.report.run.layout import Headings, headings
+from lupusim.report.words.paths import naming, short_names_in_words, varied_in_words
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from lupusim.trial.durations import MONTHS_PER_YEAR
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LINE_HEIGHT = 0.18  # inches of a name's line beside an axis
 Named = tuple[str, PointResult]
 """A design, and what it is called."""
 
@@ -82,14 +84,36 @@ QUANTITIES: dict[str, Callable[[PointResult], Dot]] = {
 
 
 def named(result: RunResult) -> list[Named]:
-    """Return the designs of a run with what they are called in tables."""
-    names = (n.replace("\n", ", ").replace("_", " ") for n in headings(result).names)
+    """Return the designs of a run with what they are called in words."""
+    called = headings(result)
+    if _has_paths(called):
+        names = [varied_in_words(point.values) for point in result.points]
+    else:
+        names = [name.replace("\n", ", ").replace("_", " ") for name in called.names]
     return list(zip(names, result.points, strict=True))
+
+
+def _has_paths(called: Headings) -> bool:
+    """Return whether whole paths name what varies, as their last steps are alike."""
+    return "." in called.corner
+
+
+def named_of_runs(runs: Sequence[tuple[str, RunResult]]) -> list[Named]:
+    """Return the designs of several runs, each with the name of its run, too."""
+    return [
+        (f"{run}: {name}" if point.values else run, point)
+        for run, result in runs
+        for name, point in named(result)
+    ]
 
 
 def what_names_mean(result: RunResult) -> list[str]:
     """Return what the names of :func:`named` stand for, where they do not say it all."""
-    said = (words.partition(": ") for words in headings(result).key)
+    called = headings(result)
+    if _has_paths(called):
+        meant = short_names_in_words(result.points[0].values, naming(result.scenario))
+        return list(map(": ".join, meant))
+    said = (words.partition(": ") for words in called.key)
     return [f"{step.replace('_', ' ')}: {meant}" for step, _, meant in said]
 
 
@@ -110,7 +134,8 @@ def characteristics_figure(designs: Sequence[Named], *, title: str = "") -> Figu
         What stands above.
     """
     found, place = dots(designs), np.arange(len(designs))[::-1]
-    height = 1.3 + 0.34 * max(len(designs), 2)
+    names = [in_lines(name) for name, _ in designs]
+    height = 1.3 + _row_height(names, least=0.34) * max(len(designs), 2)
     with panels_of_figure(1, len(found), height=height, sharey=True) as panels:
         for panel, (name, row) in zip(panels, found.items(), strict=True):
             value = np.array([dot.value for dot in row])
@@ -122,8 +147,14 @@ def characteristics_figure(designs: Sequence[Named], *, title: str = "") -> Figu
             panel.margins(x=0.15, y=0.5 / len(designs) + 0.05)
             panel.locator_params(axis="x", nbins=3)
             panel.grid(axis="x", alpha=0.3)
-        panels[0].set_yticks(place, [in_lines(name) for name, _ in designs])
+        panels[0].set_yticks(place, names)
         return finished_panels(panels[0], title)
+
+
+def _row_height(names: Sequence[str], *, least: float) -> float:
+    """Return the inches of a row that the names beside the axis leave room for."""
+    lines = max((name.count("\n") + 1 for name in names), default=1)
+    return max(least, _LINE_HEIGHT * lines + 0.06)
 
 
 def _mark_alpha(panel: Axes, designs: Sequence[Named]) -> None:
@@ -240,8 +271,9 @@ def stopping_figure(designs: Sequence[Named], *, title: str = "") -> Figure:
         What stands above.
     """
     rows = [(name, found) for point in designs for name, found in _stop_rows(*point)]
-    place = np.arange(len(rows))[::-1]
-    with panels_of_figure(height=1.6 + 0.42 * len(rows)) as (axes,):
+    place, names = np.arange(len(rows))[::-1], [in_lines(name) for name, _ in rows]
+    height = 1.6 + _row_height(names, least=0.42) * len(rows)
+    with panels_of_figure(height=height) as (axes,):
         colors = _stop_colors([stop.name for _, found in rows for stop in found if stop.share])
         labeled: set[str] = set()
         for at, (_, found) in zip(place, rows, strict=True):
@@ -260,7 +292,7 @@ def stopping_figure(designs: Sequence[Named], *, title: str = "") -> Figure:
                     axes.plot(limits, [beneath, beneath], color="black", linewidth=1.6)
                 if stop.share >= 0.06:
                     _percent(axes, left - stop.share / 2, at, stop.share, color)
-        axes.set_yticks(place, [in_lines(name) for name, _ in rows])
+        axes.set_yticks(place, names)
         axes.set(xlabel="share of trials (black: 95 % Monte Carlo limits)", xlim=(0, 1))
         legend_above(axes, n_columns=3)
         return finished_panels(axes, title)

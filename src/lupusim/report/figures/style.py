@@ -163,6 +163,9 @@ def finished_panels(axes: Axes, title: str = "") -> Figure:
     return figure
 
 
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+
+
 def in_lines(text: str, width: int = 26, *, most: int = 3) -> str:
     r"""Return a name or title in lines of some letters; of what takes more, beginning and end.
 
@@ -173,7 +176,7 @@ def in_lines(text: str, width: int = 26, *, most: int = 3) -> str:
     >>> in_lines("mesenchymal stem cells, high dose", 20, most=1)
     'mesenchyma…high dose'
     """
-    lines = wrap(text, width) or [""]
+    lines = wrap(text.replace(" = ", f" ={_UNBROKEN}"), width) or [""]  # no value without its sign
     if len(lines) <= most:
         return "\n".join(lines)
     half = (width - 1) // 2

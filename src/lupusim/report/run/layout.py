@@ -83,6 +83,25 @@ def _notes(texts: Iterable[str]) -> str:
     return "".join(f"; {note}" for note in needed)
 
 
+def _in_order(columns: Sequence[Iterable[str]]) -> list[str]:
+    """Return the rows of all columns; what one alone has stands before the row that follows there.
+
+    Examples
+    --------
+    >>> _in_order([["power (mmrm)", "months"], ["power (ancova)", "months"]])
+    ['power (mmrm)', 'power (ancova)', 'months']
+    """
+    rows: list[str] = []
+    for column in columns:
+        place = len(rows)
+        for row in reversed(list(column)):
+            if row in rows:
+                place = rows.index(row)
+            else:
+                rows.insert(place, row)
+    return rows
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedTable:
     """Rows of quantities and columns of designs, as many beside each other as fit."""
@@ -202,8 +221,7 @@ class FittedTable:
         for position in block:
             top = Text(self.headings.tops[position])
             table.add_column(top, justify="right", overflow="fold")
-        rows = dict.fromkeys(row for column in self.columns for row in column)
-        for row in rows:
+        for row in _in_order(self.columns):
             cells = [self.columns[position].get(row, "") for position in block]
             if any(cells):
                 table.add_row(Text(row), *map(Text, cells))

@@ -96,7 +96,28 @@ def varied_in_words(values: Mapping[str, object]) -> str:
     'hazard ratio = 1.5, patients in all = 120'
     """
     called = short_names(values)
-    return label({called[path]: value for path, value in values.items()})
+    between = "; " if any("," in name for name in called.values()) else ", "
+    return label({called[path]: value for path, value in values.items()}, between=between)
+
+
+def short_names_in_words(paths: Iterable[str], called: Naming) -> Iterator[tuple[str, str]]:
+    """Yield each name of :func:`short_names` that does not say it all, with words that do.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Of what varies between the designs of a run.
+    called : callable
+        What numbers are called, from :func:`naming`.
+
+    Examples
+    --------
+    >>> list(short_names_in_words(["arms.msc.model"], path_in_words))
+    [('model', 'of msc (arms.msc.model)')]
+    """
+    varied = list(paths)
+    names, told = short_names(varied), dict(steps_in_words(varied, called))
+    yield from ((names[p], told[step]) for p, step in last_steps(varied).items() if step in told)
 
 
 def short_names(paths: Iterable[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -111,6 +112,23 @@ def test_dots_are_the_results_of_the_run(sizes):
     assert found["months"][0].upper == pytest.approx(
         12 * (duration.value + 1.959964 * duration.mcse)
     )
+
+
+def test_designs_that_differ_in_two_alike_numbers_are_named_in_words_that_fit_their_rows():
+    result = lupusim.run(lupusim.load_scenario("null_and_drift"), 6, seed=SEED)
+    names = [name for name, _ in runs.named(result)]
+    assert names[0] == "hazard ratio, population = 0.57; hazard ratio, msc = 1.0"
+    assert runs.what_names_mean(result)[1] == (
+        "hazard ratio, msc: hazard ratio on active to response, msc"
+    )
+    of_runs = runs.named_of_runs([("drift", result)])
+    assert [name for name, _ in of_runs] == [f"drift: {name}" for name in names]
+    panel = runs.characteristics_figure(of_runs).axes[0]
+    shown = [label.get_text() for label in panel.get_yticklabels()]
+    words = [" ".join(text.replace("\N{NO-BREAK SPACE}", " ").split()) for text in shown]
+    assert words == [name for name, _ in of_runs]  # no word is broken, none left out
+    boxes = [label.get_window_extent() for label in panel.get_yticklabels()]
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
 
 
 def test_power_is_drawn_over_the_number_that_varies(sizes):
