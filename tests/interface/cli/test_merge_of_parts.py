@@ -98,3 +98,17 @@ def damage(folder: Path) -> None:
             "(SELECT trial, number FROM blocks LIMIT 1)"
         )
     connection.close()
+
+
+def test_parts_of_other_code_are_not_said_to_be_in_the_new_folder(
+    monkeypatch, capsys, tmp_path
+) -> None:
+    part = begun(monkeypatch, capsys, tmp_path / "1")
+    with sqlite3.connect(part / "ledger.sqlite") as connection:
+        connection.execute("UPDATE about SET content = 'x' WHERE name = 'simulation code'")
+    connection.close()
+    code, _, err = lupusim(monkeypatch, capsys, "merge", part, "--out", tmp_path / "all")
+    assert code == 2
+    assert err.startswith("the parts were simulated by other versions or code")
+    assert "simulation code was x" in err
+    assert "another folder" not in err

@@ -171,14 +171,9 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
         Its value at each equally good optimum.
     """
     beyond = _valleys(profile)
-    low = "any smaller value" if np.isnan(profile.lower) else f"{profile.lower:.3g}"
-    high = "any larger value" if np.isnan(profile.upper) else f"{profile.upper:.3g}"
     match verdict:
         case Verdict.FLAT:
-            return (
-                f"not identified: the targets are met as well by other values (at least from {low} "
-                f"to {high}, the rest refitted); {profile.estimate:.3g} is one of them"
-            )
+            return f"not identified: the targets are met as well {_open_range(profile)}"
         case Verdict.UNBOUNDED_BELOW:
             limit = f"{profile.upper:.3g}{_exact(profile)}"
             return f"at most {limit}; the targets give no lower limit{beyond}"
@@ -192,6 +187,16 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
             return f"{_borrowed_words(profile)}{beyond}"
         case Verdict.IDENTIFIED:
             return f"identified{beyond}"
+
+
+def _open_range(profile: Profile) -> str:
+    """Return between which values the targets do not choose."""
+    low, high = profile.lower, profile.upper
+    if np.isnan(low) and np.isnan(high):
+        return "by any value"
+    if np.isnan(low):
+        return f"up to {high:.3g} at least"
+    return f"from {low:.3g} on" if np.isnan(high) else f"from {low:.3g} to {high:.3g} at least"
 
 
 def _valleys(profile: Profile) -> str:

@@ -26,12 +26,20 @@ def merge(
 
     Ends with code 3 where parts are missing: they are named.
     """
+    from lupusim.planning.execution.ledger_file import LedgerError, OtherRunError
     from lupusim.planning.execution.shards import merge as merge_ledgers
     from lupusim.report.run.kept import collected
 
     folder = run_folder(out, force=force)
     asked, seed = merge_ledgers(folders, out, tell=lambda words: print(words, file=sys.stderr))
-    result = collected(out, asked, seed)
+    try:
+        result = collected(out, asked, seed)
+    except OtherRunError as error:
+        raise LedgerError(
+            f"the parts were simulated by other versions or code, whose sums must not be read by "
+            f"these ({error.different}). Merge them with that installation of lupusim, or simulate "
+            "them again by this one"
+        ) from None
     tell(result, format, None)
     write_run(result, folder)
     if not result.complete:

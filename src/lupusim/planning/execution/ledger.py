@@ -24,6 +24,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger_file import (
     APPLICATION,
     LedgerError,
+    OtherRunError,
     refuse_foreign,
     refuse_programs,
     signed,
@@ -203,10 +204,7 @@ class Ledger:
         if not different and there and not there.intersection(designs):
             different.append("the scenario has changed: none of its designs is in the folder")
         if different:
-            raise LedgerError(
-                f"{self.folder} holds another run, and they must not be mixed: "
-                f"{'; '.join(different)}. Give another folder"
-            )
+            raise OtherRunError(self.folder, "; ".join(different))
 
     def about(self) -> dict[str, str]:
         """Return seed and versions; empty where nothing was begun."""

@@ -23,6 +23,17 @@ class LedgerError(LupusimError):
     """A run folder cannot be used as asked; nothing in it was changed."""
 
 
+class OtherRunError(LedgerError):
+    """A ledger holds a run of another seed, version or code, or of another scenario."""
+
+    def __init__(self, folder: Path, different: str) -> None:
+        super().__init__(
+            f"{folder} holds another run, and they must not be mixed: {different}. Give another "
+            "folder"
+        )
+        self.different = different
+
+
 def refuse_foreign(path: Path) -> None:
     """Raise LedgerError, before SQLite touches it, if a file is none of our ledgers.
 

@@ -117,7 +117,10 @@ def _estimates(fit: Fit, answers: Answers) -> Table:
         shown = [cell(row[name]) for name in numbers] + ([limits] if any(exact) else [])
         table.add_row(row["parameter"], *shown, row["verdict"])
     few = "; exact where few events decide" if any(exact) else ""
-    caption = f"limits: 95 %, profile likelihood; none where the targets set none{few}"
+    caption = (
+        "limits: 95 %, profile likelihood, the other parameters refitted; none where the targets "
+        f"set none{few}"
+    )
     table.caption = fit.said(caption)
     return table
 

@@ -13,6 +13,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.output import as_object
 from lupusim.errors import LupusimError, ScenarioError
 from lupusim.planning.execution.ledger import Asked, Existing, Ledger, LedgerError
+from lupusim.planning.execution.ledger_file import OtherRunError
 from lupusim.planning.execution.shards import Nothing, merge
 from lupusim.planning.runs.precision import Assessment
 from lupusim.planning.runs.results import PointResult, RunResult
@@ -152,10 +153,14 @@ def load_run(folder: str | Path) -> RunResult:
         try:
             asked, seed = merge([folder], whole)
             result = collected(whole, asked, seed, known)
-        except LedgerError as error:
+        except OtherRunError as error:
             raise KeptRunError(
-                _explained(folder, str(error).replace(str(whole), str(folder)))
+                f"{folder} was simulated by other versions or code, whose sums must not be read by "
+                f"these ({error.different}). Simulate it again: lupusim run "
+                f"{folder / 'scenario.yaml'} --out ANOTHER"
             ) from error
+        except LedgerError as error:
+            raise KeptRunError(str(error).replace(str(whole), str(folder))) from error
     if not result.complete:
         raise KeptRunError(_what_there_is(folder, "; ".join(result.notes)))
     return _as_it_was(result, known)
@@ -210,15 +215,6 @@ def _is_point(point: object) -> bool:
     row = as_object(point) or {}
     count = row.get("n_replicates")
     return as_object(row.get("design_point")) is not None and type(count) is int and count > 0
-
-
-def _explained(folder: Path, said: str) -> str:
-    if "must not be mixed" not in said:
-        return said
-    return (
-        f"{folder} was simulated by other versions or code, whose sums must not be read by these "
-        f"({said}). Simulate it again: lupusim run {folder / 'scenario.yaml'} --out ANOTHER"
-    )
 
 
 def _as_it_was(result: RunResult, known: Mapping[str, Any] | None) -> RunResult:

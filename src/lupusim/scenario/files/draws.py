@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 from numpy.typing import NDArray
 
-from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.estimation.parameters import FreeModel, FreeParameter
 from lupusim.common.arrays import FloatArray
 from lupusim.errors import ModelError, Problem
 from lupusim.model import MultiStateModel
@@ -61,17 +61,31 @@ def _refusal(table: Path, fault: str, fix: str = "Calibrate again.") -> ModelErr
 
 def _models(table: Path, free_model: FreeModel, values: FloatArray) -> tuple[MultiStateModel, ...]:
     """Return the model of each draw; refuse numbers that no model can have."""
-    transforms = [parameter.transform for parameter in free_model.parameters]
     models = []
-    for number, row in enumerate(values):
+    for number, row in enumerate(values, start=1):
+        drawn = list(zip(free_model.parameters, row, strict=True))
+        free = np.array([_free(parameter, value) for parameter, value in drawn])
+        off = [
+            f"{one.name} = {value:g}"
+            for (one, value), at in zip(drawn, free, strict=True)
+            if not np.isfinite(at)
+        ]
+        if off:
+            fault = f"draw {number} is no model: {', '.join(off)} is not within its range"
+            raise _refusal(table, fault)
         try:
-            free = np.array([t.free(v) for t, v in zip(transforms, row, strict=True)])
-            if not np.isfinite(free).all():
-                raise ValueError("a number is at the end of its range, or none")
             models.append(free_model.model_at(free))
         except (ValueError, ArithmeticError) as error:
-            raise _refusal(table, f"draw {number + 1} is no model ({error})") from None
+            raise _refusal(table, f"draw {number} is no model ({error})") from None
     return tuple(models)
+
+
+def _free(parameter: FreeParameter, value: float) -> float:
+    """Return a number as the search has it; NaN where the parameter has no such value."""
+    try:
+        return parameter.transform.free(value)
+    except (ValueError, ArithmeticError):
+        return np.nan
 
 
 def _read(table: Path, free_model: FreeModel) -> FloatArray:

@@ -63,7 +63,7 @@ BAD = {
     "no names": (npz(values=VALUES), "no table of draws"),
     "other names": (npz(parameters=NAMES[::-1], values=VALUES), "free numbers are others"),
     "not a number": (npz(parameters=NAMES, values=VALUES * np.nan), "draw 1 is no model"),
-    "negative": (npz(parameters=NAMES, values=-VALUES), "draw 1 is no model"),
+    "negative": (npz(parameters=NAMES, values=-VALUES), r"draw 1 is no model: .+ = -\d"),
     "zero": (npz(parameters=NAMES, values=VALUES * 0), "draw 1 is no model"),
     "infinite": (npz(parameters=NAMES, values=VALUES * np.inf), "draw 1 is no model"),
 }
