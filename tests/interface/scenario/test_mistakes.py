@@ -46,6 +46,10 @@ MISTAKES = [
     ("time_to_event", "{events: 120}", "120 events", "looks.0.when", "Write {events: 120}."),
     ("time_to_event", "{events: 180}", "{calendar_time: 2027-12-31}", "looks.1.when.calendar_time", "is a date"),
     ("phase2_remission_52w", "allocation: 2", "allocation: '2:1'", "arms.1.allocation", "such as 2, or one ratio"),
+    ("two_rates", "kind: ", "kindd: ", "outcomes.response.kindd", "Did you mean 'kind'?"),
+    ("survival_three_looks", "kind: uniform", "kindd: uniform", "enrollment.kindd", "Did you mean 'kind'?"),
+    ("survival_three_looks", "kind: uniform", "kind: xyz", "enrollment.kind", "Valid: piecewise, regions,"),
+    ("phase3_bicla_52w", "BILAG flares, kind: event_count", "BILAG flares, kind: xyz", "endpoints.secondary.2.kind", "Valid: "),
     ("phase2_remission_52w", "endpoints:", "# endpoints:", "endpoints", ENDPOINT_MISSING),
 ]  # fmt: skip
 

@@ -171,6 +171,15 @@ class Section:
                 self._forget_missing(meant)
             self.place.child(name).report("no such key here", nearest(name, self.asked))
 
+    def has_kind(self) -> bool:
+        """Return whether a ``kind`` was read here that is one; where it is misspelled, say so."""
+        if not self.has("kind"):
+            for name in (n for n in self.unknown() if near(n, ["kind"]) and len(n) > len("in")):
+                self._forget_missing("kind")
+                self.place.child(name).report("no such key here", nearest(name, ["kind"]))
+                return False
+        return self.place.child("kind").is_right
+
     def _forget_missing(self, name: str) -> None:
         key = self.place.child(name).key
         problems = self.place.problems

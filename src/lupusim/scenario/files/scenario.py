@@ -290,6 +290,7 @@ _RESTS_ON: Sequence[tuple[str, Sequence[str]]] = (
     ("adaptation.*", ("looks", "endpoints", "outcomes", "sample_size", "arms")),
     ("analysis.*", ("outcomes", "population", "=arms")),
     ("analysis.test", ("endpoints.primary",)),
+    (r"analysis\.multiplicity.*", ("endpoints",)),
     ("analysis.controls", ("arms.#.joins", "arms.#.closes")),
     ("allocation.*", ("population", "=arms")),
     ("endpoints.*", ("outcomes", "model")),
@@ -348,7 +349,7 @@ _ECHOES: Sequence[tuple[str, str, Sequence[str]]] = (
     (r"arms\.\d+\.outcomes", "no such key", ("outcomes",)),
     ("sample_size", "1 patient is fewer", ("sample_size",)),
     (r"looks\.\d+\.when", "this look can never happen", ("sample_size",)),
-    (r"analysis\.test", ".* does not test", ("outcomes", "endpoints")),
+    (r"analysis\.(?:test|multiplicity\..*)", ".* does not test", ("outcomes", "endpoints")),
     ("looks", "there are interim looks, but no analysis", ("analysis",)),
 )
 """Keys and faults (regular expressions) that say nothing where another key is at fault."""

@@ -259,7 +259,7 @@ def read_outcomes(top: Section) -> Statements:
             continue
         below = section.section(name)
         kind = below.read("kind", Choice(OUTCOMES))
-        if below.place.child("kind").is_right and below.place.is_right:
+        if below.has_kind() and below.place.is_right:
             outcomes[name] = kind.read(below, name)
             below.finish()
     _check_together(section, outcomes)

@@ -61,14 +61,15 @@ class _Around:
 
 
 def _read_endpoint(section: Section, around: _Around, *, but: tuple[str, ...] = ()) -> Endpoint:
-    stand_in = Responder(name=section.place.key, states=("",), at=1.0)
+    called = str(section.content.get("name", section.place.key))
+    stand_in = Responder(name=called, states=("",), at=1.0)
     if section.is_missing or not section.place.is_right:
         return stand_in
     if around.stated and section.has("outcome"):
         return around.stated.endpoint(section, stand_in)
     names = {name: name for name in ENDPOINTS if name not in but} if but else ENDPOINTS.names
     kind = section.read("kind", Choice(names))
-    if not section.place.child("kind").is_right:
+    if not section.has_kind():
         return stand_in
     fields = SectionFields(section=section, around=around)
     return section.build(ENDPOINTS[kind].read(fields, around.keys)) or stand_in

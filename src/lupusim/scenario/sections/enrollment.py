@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+from lupusim.common.spelling import near
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -27,6 +28,7 @@ from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.enrollment import ARRIVALS, ENROLLMENTS
 from lupusim.trial.enrollment.arrival_pattern import RANDOM
 
+_STAND_IN = UniformEnrollment(duration=1.0)
 _RATE = declared(Region, "per_site_per_year")
 
 
@@ -34,13 +36,15 @@ def read_enrollment(top: Section) -> Enrollment:
     """Return when patients come; a stand-in where that cannot be read."""
     section = top.section("enrollment", like="10 per month")
     kind = section.read("kind", Choice(ENROLLMENTS.names), "poisson")
+    if not section.has_kind() and not near(str(section.content.get("kind")), [*ENROLLMENTS]):
+        return _STAND_IN
     failure = section.read("screen_failure", Number(at_least=0, below=1), 0.0)
     shared: dict[str, Any] = {
         "screened_per_patient": 1 / (1 - failure) if failure < 1 else 1.0,
         "arrivals": section.read("arrivals", Choice(ARRIVALS), RANDOM),
     }
     read = _ENROLLMENTS.get(kind, partial(_by_field, ENROLLMENTS[kind]))
-    return section.build(read(section, shared)) or UniformEnrollment(duration=1.0)
+    return section.build(read(section, shared)) or _STAND_IN
 
 
 def _by_field(

@@ -26,7 +26,7 @@ def read_rule(section: Section, endpoints: Sequence[Endpoint]) -> Adaptation | N
     }
     kinds = Choice(ADAPTATIONS.names)
     kind = section.read("kind", kinds)
-    if not section.place.is_right or not section.place.child("kind").is_right:
+    if not section.place.is_right or not section.has_kind():
         return None
     read = readers.get(kind)
     return read(section) if read else build_by_fields(section, ADAPTATIONS[kind])
