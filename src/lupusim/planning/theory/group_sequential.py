@@ -36,6 +36,8 @@ class SequentialTheory:
         Which: ``events`` or ``patients_analyzed``.
     time, n_enrolled : (n_looks,) arrays or None
         Calendar time (years) and patients of an average trial at each look.
+    time_if_alike, n_enrolled_if_alike : (n_looks,) arrays or None
+        The same where the arms fare alike.
     """
 
     efficacy: FloatArray
@@ -45,6 +47,8 @@ class SequentialTheory:
     unit: str
     time: FloatArray | None
     n_enrolled: FloatArray | None
+    time_if_alike: FloatArray | None
+    n_enrolled_if_alike: FloatArray | None
 
     def __post_init__(self) -> None:
         for name in ("efficacy", "futility", "stops_if_alike", "seen"):
@@ -55,19 +59,22 @@ class SequentialTheory:
         """Probability of a success at any look."""
         return float(self.efficacy.sum())
 
-    @property
-    def seen_if_alike(self) -> float:
-        """Events or patients analyzed to be expected when a trial stops whose arms fare alike."""
-        return float(self.stops_if_alike @ self.seen)
-
     def expected(self) -> dict[str, float]:
         """Return what is to be expected when the trial stops: `unit`, patients, months."""
-        stops = self.efficacy + self.futility
+        return self._expected(self.efficacy + self.futility, self.n_enrolled, self.time)
+
+    def expected_if_alike(self) -> dict[str, float]:
+        """Return the same of a trial whose arms fare alike."""
+        return self._expected(self.stops_if_alike, self.n_enrolled_if_alike, self.time_if_alike)
+
+    def _expected(
+        self, stops: FloatArray, n_enrolled: FloatArray | None, time: FloatArray | None
+    ) -> dict[str, float]:
         found = {self.unit: float(stops @ self.seen)}
-        if self.n_enrolled is not None:
-            found["patients"] = float(stops @ self.n_enrolled)
-        if self.time is not None:
-            found["months"] = float(stops @ self.time) * MONTHS_PER_YEAR
+        if n_enrolled is not None:
+            found["patients"] = float(stops @ n_enrolled)
+        if time is not None:
+            found["months"] = float(stops @ time) * MONTHS_PER_YEAR
         return found
 
 
@@ -156,8 +163,12 @@ def sequential_theory(trial: Trial) -> SequentialTheory | None:
     if plan.sided == 2:
         efficacy, futility = efficacy + futility, np.zeros_like(futility)
     futility[-1] = 1 - efficacy.sum() - futility[:-1].sum()
-    calendar = None if _is_response(trial) else expected_calendar(trial, [int(n) for n in seen])
-    time, n_enrolled = calendar or (None, None)
+    ratios = () if _is_response(trial) else (None, 1.0)
+    at = [int(n) for n in seen]
+    calendars = [expected_calendar(trial, at, hazard_ratio=ratio) for ratio in ratios]
+    (time, n_enrolled), (time_if_alike, n_enrolled_if_alike) = [
+        one or (None, None) for one in calendars
+    ] or [(None, None)] * 2
     return SequentialTheory(
         efficacy=efficacy,
         futility=futility,
@@ -166,6 +177,8 @@ def sequential_theory(trial: Trial) -> SequentialTheory | None:
         unit="patients_analyzed" if _is_response(trial) else "events",
         time=time,
         n_enrolled=n_enrolled,
+        time_if_alike=time_if_alike,
+        n_enrolled_if_alike=n_enrolled_if_alike,
     )
 
 
@@ -179,8 +192,11 @@ def theory_columns(trial: Trial) -> dict[str, object]:
             found[at_look("futility_bound", number)] = _finite(lower)
     if theory is None:
         return found
-    for name, value in theory.expected().items():
-        found[f"{name}_theory"] = _finite(value)
+    for ending, of in (
+        ("theory", theory.expected()),
+        ("if_alike", theory.expected_if_alike()),
+    ):
+        found |= {f"{name}_{ending}": _finite(value) for name, value in of.items()}
     for number, (success, failure) in enumerate(
         zip(theory.efficacy, theory.futility, strict=True), 1
     ):

@@ -145,7 +145,9 @@ def _comparisons(trial: Trial) -> tuple[Callable[[float], Comparison], float] | 
     return at, accrual[0][-1]
 
 
-def expected_calendar(trial: Trial, events: Sequence[int]) -> tuple[FloatArray, FloatArray] | None:
+def expected_calendar(
+    trial: Trial, events: Sequence[int], *, hazard_ratio: float | None = None
+) -> tuple[FloatArray, FloatArray] | None:
     """Return when an average trial has these numbers of events, and who is enrolled by then.
 
     Parameters
@@ -154,6 +156,8 @@ def expected_calendar(trial: Trial, events: Sequence[int]) -> tuple[FloatArray, 
         Of two arms with a constant hazard ratio.
     events : sequence of int
         Rising.
+    hazard_ratio : float or None
+        Of the arms, instead of the trial's own.
 
     Returns
     -------
@@ -165,6 +169,7 @@ def expected_calendar(trial: Trial, events: Sequence[int]) -> tuple[FloatArray, 
     if ratio is None or known is None:
         return None
     hazard, accrual = known
+    ratio = ratio if hazard_ratio is None else hazard_ratio
     arms = zip((hazard, ratio * hazard), np.array(trial.ratio) / sum(trial.ratio), strict=True)
     laws = [(share, partial(_law_at, trial, rate, accrual)) for rate, share in arms]
 

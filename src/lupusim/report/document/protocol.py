@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
-from lupusim.planning.theory.group_sequential import planned_bounds
+from lupusim.planning.theory.group_sequential import planned_bounds, sequential_theory
 from lupusim.planning.theory.power import formula_powers
 from lupusim.report.document.parts import Table
 from lupusim.report.figures.samples import LookPaths
@@ -237,7 +237,12 @@ def _looks(trial: Trial) -> str:
 def _how_long(point: PointResult) -> str:
     duration, enrolled = months(point.tally.mean("duration")), point.tally.mean("n_enrolled")
     who = f"enrolls {rounded(enrolled)} patients and " if _some_never_come(point) else ""
-    return f"On average the trial {who}ends {duration} months after its first site opened."
+    said = f"On average the trial {who}ends {duration} months after its first site opened."
+    if (theory := sequential_theory(point.trial)) is None:
+        return said
+    alike = {name: value for name, value in theory.expected_if_alike().items() if value < np.inf}
+    each = listed(f"{value:.4g} {name}" for name, value in alike.items())
+    return f"{said} If nothing is better, it stops by theory after {each}, on average."
 
 
 def _some_never_come(point: PointResult) -> bool:

@@ -75,8 +75,9 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if theory is not None:
         for name, value in theory.expected().items():
             yield f"{name.replace('_', ' ')} when it stops, by theory", f"{value:.4g}"
-        what = theory.unit.replace("_", " ")
-        yield f"{what} when it stops if nothing is better, by theory", f"{theory.seen_if_alike:.4g}"
+        for name, value in theory.expected_if_alike().items():
+            what = name.replace("_", " ")
+            yield f"{what} when it stops if nothing is better, by theory", f"{value:.4g}"
     for number in range(1, n_looks + 1):
         yield from _of_look(point, number, plan)
         if theory is not None:

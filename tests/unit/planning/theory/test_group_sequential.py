@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.stats import norm
 
 import small_trials
@@ -203,11 +204,26 @@ def test_events_to_be_expected_if_nothing_is_better_are_those_of_normal_steps_wi
     spent = 2 * norm.sf(norm.isf(alpha / 2) / np.sqrt(looks / 200))
     stops = np.append(np.diff([0, *spent[:2]]), 1 - spent[1])
     theory = sequential_theory(three_looks())
-    assert theory.seen_if_alike == pytest.approx(stops @ looks, abs=1e-4)
-    assert abs(theory.expected()["events"] - theory.seen_if_alike) > 20  # another truth
+    expected = theory.expected_if_alike()
+    assert expected["events"] == pytest.approx(stops @ looks, abs=1e-4)
+    assert abs(theory.expected()["events"] - expected["events"]) > 20  # another truth
+    times = [when_alike(number) for number in looks]
+    assert expected["months"] == pytest.approx(12 * (stops @ times), abs=1e-4)
+    assert expected["patients"] == pytest.approx(stops @ np.minimum(times, 2) * 150, abs=1e-3)
+    assert 12 * (stops @ theory.time) - expected["months"] > 3  # events come sooner
     (first, last), trial = (120, 180), load_scenario("time_to_event").points[0].trial
     plan = planned_bounds(trial)
     ends = norm.sf(plan.efficacy[0]) + norm.cdf(plan.futility[0])
-    assert sequential_theory(trial).seen_if_alike == pytest.approx(
-        first * ends + last * (1 - ends), abs=1e-4
-    )
+    found = sequential_theory(trial).expected_if_alike()
+    assert found["events"] == pytest.approx(first * ends + last * (1 - ends), abs=1e-4)
+
+
+def when_alike(events):
+    """Years until that many events of 300 who come within two years and die with median one."""
+    dies, leaves, entry = np.log(2), 0.0512933, (np.arange(200_000) + 0.5) / 100_000
+
+    def missing(time):
+        stays = np.maximum(time - entry, 0)
+        return 300 * np.mean(1 - np.exp(-(dies + leaves) * stays)) * dies / (dies + leaves) - events
+
+    return brentq(missing, 0.1, 20)

@@ -164,6 +164,7 @@ def test_the_protocol_paragraph_says_sizes_test_level_and_looks(looks):
         share(looks.points[0].power),
         "67 events (survival); 134 events (survival). The last analysis is at: 200 events",
         "O'Brien-Fleming-type spending",
+        "If nothing is better, it stops by theory after 199.6 events, 300 patients and 33.69",
     ):
         assert words in said
 
