@@ -75,7 +75,9 @@ def command() -> None:
 
 def _end(words: str, code: int) -> NoReturn:
     """Say why a command ends."""
-    print(words, file=sys.stderr)
+    from lupusim.cli.session import say
+
+    say(words)
     sys.exit(code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -40,12 +42,39 @@ class Events(StrEnum):
     jsonl = "jsonl"
 
 
+def say(words: str) -> None:
+    """Print on standard error; on a terminal no word is broken at the end of a line."""
+    if sys.stderr.isatty():
+        words = in_columns(words, shutil.get_terminal_size().columns)
+    print(words, file=sys.stderr)
+
+
+def in_columns(words: str, width: int) -> str:
+    r"""Return lines no longer than a width, but for words that are; what is indented stays so.
+
+    Examples
+    --------
+    >>> in_columns("file.yaml: 1 problem\n  arms: there are none. Add some.", 24).split("\n")
+    ['file.yaml: 1 problem', '  arms: there are none.', '    Add some.']
+    """
+    return "\n".join(
+        fill(
+            line,
+            width,
+            subsequent_indent=f"{line[: len(line) - len(line.lstrip())]}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in words.split("\n")
+    )
+
+
 def warn(scenario: Scenario) -> None:
     """Say on standard error which looks are not to be expected, or not before the last one."""
     from lupusim.planning.theory.expected_times import warnings_of
 
     for line in warnings_of(scenario):
-        print(f"warning: {line}", file=sys.stderr)
+        say(f"warning: {line}")
 
 
 @contextmanager
@@ -66,7 +95,7 @@ def patience(seconds: float, words: str, doing: str = "getting ready") -> Iterat
     thread = threading.get_ident()
 
     def tell() -> None:
-        print(f"note: {words}, now at: {at_work(thread) or doing}", file=sys.stderr)
+        say(f"note: {words}, now at: {at_work(thread) or doing}")
 
     timer = threading.Timer(seconds, tell)
     timer.daemon = True
@@ -109,7 +138,7 @@ def forewarn(
             return
         words = forecast(scenario, n_replicates, n_jobs=n_jobs).words(what)
     if words:
-        print(f"note: {words}", file=sys.stderr)
+        say(f"note: {words}")
 
 
 @contextmanager

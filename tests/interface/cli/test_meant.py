@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 
@@ -45,3 +47,16 @@ def test_help_tells_no_range_where_there_is_none(lupusim) -> None:
     said = lupusim("run", "--help")[1]
     assert "--jobs" in said
     assert "None" not in said
+
+
+def test_on_a_terminal_no_word_of_a_message_is_broken(lupusim, monkeypatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    code, _, err = lupusim("run", "nosuch")
+    assert code == 2
+    assert max(map(len, err.splitlines())) <= 40
+    assert err.splitlines()[1] == "  file: nothing packaged is called"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    plain = lupusim("run", "nosuch")[2]
+    assert len(plain.splitlines()) == 2  # in a pipe a problem is a line
+    assert err.split() == plain.split()
