@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
+from lupusim.planning.controls.kinds import is_sum_of_numbers
 from lupusim.planning.controls.parts import LookSum
 from lupusim.planning.controls.sampled.samples import Drawn
 from lupusim.planning.theory.sums import NODES, SCALE, ComplexArray, frequencies, n_nodes, turned
@@ -24,6 +25,8 @@ _FADED = 1e-4  # of the law of what controls add, at the highest frequency: beyo
 def is_together(trial: Trial, sums: Sequence[tuple[Comparison, LookSum]]) -> bool:
     """Return whether several arms of many patients are compared once.
 
+    Mean years have no product: steps of each arm alone tell as much of them, and cost half.
+
     Parameters
     ----------
     trial : Trial
@@ -31,6 +34,8 @@ def is_together(trial: Trial, sums: Sequence[tuple[Comparison, LookSum]]) -> boo
     sums : sequence of (Comparison, LookSum)
         Of the comparisons whose law is known.
     """
+    if any(is_sum_of_numbers(trial, one) for one, _ in sums):
+        return False
     arms = [one.arm for one, _ in sums]
     alone = len({one.endpoint for one, _ in sums}) == 1 and len(set(arms)) == len(arms) > 1
     kept = not (trial.interims or trial.rule.changes or arms_change(trial.arms))

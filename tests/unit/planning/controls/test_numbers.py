@@ -16,14 +16,15 @@ from lupusim.planning.controls.kinds import why_counted
 from lupusim.planning.controls.sampled.numbers import mean_years, number_law
 from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed
+from lupusim.simulation.controls import Score, Together
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.trial import Arm, AtCalendarTime, Dropout, Infusions, Population
 from lupusim.trial.population.covariates import GammaFrailty
 from lupusim.trial.treatment.arms import Switch
 from tolerance import SEED, assert_within_mcse
-from trials import DISEASE
-from trials_of_wins import win_trial
+from trials import DISEASE, analysis
+from trials_of_wins import two_doses, win_trial
 
 YEARS = TimeInStates(name="years", states=("remission",), until=1.0)
 SOON = TreatmentEffect(on=(("relapse", "remission"),), hazard_ratio=5.0)
@@ -108,3 +109,11 @@ def test_who_has_no_mean_is_counted():
     dated = years_trial(cutoff=AtCalendarTime(time=1.5))
     assert why_counted(dated) == "how many patients a look sees is left to chance"
     assert why_counted(years_trial(primary=left_out, dropout=Dropout(per_year=0.0))) == ""
+
+
+def test_years_of_several_arms_have_steps_of_their_own_and_no_product():
+    found = [
+        {type(score) for score in control_of(trial).scores}
+        for trial in (SMART, two_doses(analysis("win_odds")))
+    ]
+    assert found == [{Score}, {Score, Together}]
