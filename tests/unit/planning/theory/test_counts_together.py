@@ -18,6 +18,7 @@ from lupusim.planning.theory.counts import design as counts_design
 from lupusim.planning.theory.counts.alike import alike_arms
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.counts.even_strata import Rest, even_strata
+from lupusim.planning.theory.counts.sizes import StrataSizes
 from lupusim.planning.theory.counts.stratified import Rule
 from lupusim.scenario import load_scenario
 from lupusim.trial import Better, Dropout
@@ -49,9 +50,17 @@ def chance_of_rejecting(strata, counts, *, alpha, sides):
     return total
 
 
+def _laws(*weights):
+    """Return sizes of strata with their chances, from those of each pair of arms, and the pair."""
+    sizes = [strata for one in weights for strata in one]
+    chances = [chance for one in weights for chance in one.values()]
+    pair = np.repeat(np.arange(len(weights)), [len(one) for one in weights])
+    return StrataSizes(np.array(chances), np.array(sizes)), pair
+
+
 def _tables(rule, weights, spans, likely, **more):
     """Return what is said of the sizes of one pair of arms."""
-    return even_strata(rule, [weights], spans, likely[None], **more)[0]
+    return even_strata(rule, *_laws(weights), spans, likely[None], **more)[0]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +141,7 @@ def test_pairs_of_arm_sizes_are_gone_through_together_as_each_alone(sided):
     rule = Rule(alpha=0.025, sided=sided, better=Better.MORE)
     spans, rng = ((0, 12), (2, 20)), np.random.default_rng(SEED)
     likely = rng.random((2, 18, 12)) * (np.arange(18) < 17)[:, None]
-    together = even_strata(rule, laws, spans, likely)
+    together = even_strata(rule, *_laws(*laws), spans, likely)
     for found, law, chance in zip(together, laws, likely, strict=True):
         np.testing.assert_allclose(found, _tables(rule, law, spans, chance), atol=1e-15)
     assert np.abs(together[0] - together[1]).max() > 0.01

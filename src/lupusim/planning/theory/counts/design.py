@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from lupusim.planning.theory.counts.even_strata import NOTHING, Rest, even_strat
 from lupusim.planning.theory.counts.looks import look_chances
 from lupusim.planning.theory.counts.sizes import (
     Sizes,
+    StrataSizes,
     sizes_in,
     sizes_in_all,
     sizes_of_two,
@@ -40,8 +41,6 @@ _ALIKE = 1e-12
 _AT_MOST = Rest(never=1e-6, rejects=1.0)  # a third of the work tells a power to a few thousandths
 _RARELY = 1e-5  # sizes of strata are this
 _TOGETHER = 2_000_000  # tables of arm sizes that are gone through together
-Laws = Mapping[tuple[Sizes, Sizes], float]
-"""Chances of the arm sizes within the first stratum and the second."""
 _TWO = 2
 _FEW = 4
 _MOST_CASES = 4e8  # of strata, tables and responders of the first stratum: some seconds
@@ -104,8 +103,9 @@ class CountDesign:
         by_stratum = self._by(self._test_strata, chances[None])
         if np.ptp(by_stratum, axis=2).max() > _ALIKE:
             return 1.0
-        laws = [law for law in self._strata_sizes(tested[0][0]) if law[0] > _RARELY]
-        rarely = 1 - sum(weight for weight, _ in laws)
+        laws = self._strata_sizes(tested[0][0])
+        laws = laws.some(laws.chances > _RARELY)
+        rarely = 1 - float(laws.chances.sum())
         return rarely + float(self._of_equal_strata(laws, by_stratum[:, :, 0], _AT_MOST)[0])
 
     @property
@@ -167,14 +167,11 @@ class CountDesign:
 
     def _of_two_allocated(self, share: float, chances: FloatArray) -> FloatArray:
         """Return the powers where chances differ by the two strata of the allocation."""
-        weights, strata = sizes_of_two(self.trial, share)
-        return np.array([self._of_truth(weights, strata, truth) for truth in chances])
+        laws = sizes_of_two(self.trial, share)
+        return np.array([self._of_truth(*laws, truth) for truth in chances])
 
     def _of_truth(self, weights: FloatArray, strata: IntArray, truth: FloatArray) -> float:
-        """Return the power where chances by arm and stratum are (2, 2).
-
-        The sizes are as of :func:`sizes_of_two`.
-        """
+        """Return the power where chances by arm and stratum are (2, 2)."""
         first, both = strata[:, 0], strata.sum(axis=1)
         extremes = ((int(c), int(t)) for c, t in (both.min(axis=0), both.max(axis=0)))
         spans = _widest([_spans(sizes, truth.T) for sizes in extremes])
@@ -191,60 +188,64 @@ class CountDesign:
 
     def _of_two_tested(self, share: float, chances: FloatArray) -> FloatArray:
         """Return the powers of a test over two strata."""
-        laws = list(self._strata_sizes(share))
+        laws = self._strata_sizes(share)
         if np.ptp(chances, axis=2).max(initial=0.0) <= _ALIKE:
             return self._of_equal_strata(laws, chances[:, :, 0])
         total = np.zeros(len(chances))
-        for weight, strata in laws:
+        for weight, sizes in zip(laws.chances.tolist(), laws.sizes, strict=True):
+            both, strata = _pair(sizes.sum(axis=0)), (_pair(sizes[0]), _pair(sizes[1]))
             for number, truth in enumerate(chances):
-                both, first = _together(strata), np.array(strata[0])
                 spans = _spans(both, truth.T)
                 (control,), (new,) = (
-                    laws_in_two(first[[arm]], both[arm], truth[arm], spans[arm])
+                    laws_in_two(sizes[0, [arm]], both[arm], truth[arm], spans[arm])
                     for arm in range(_TWO)
                 )
-                _check_cost(len(laws) * len(chances), strata, spans)
+                _check_cost(len(laws.chances) * len(chances), strata, spans)
                 (c1, c2), (t1, t2) = truth.tolist()
                 found = two_strata(self._rule, strata, spans, ((c1, c2), (t1, t2)))
                 total[number] += weight * float(new @ found @ control)
         return total
 
     def _of_equal_strata(
-        self,
-        laws: Sequence[tuple[float, tuple[Sizes, Sizes]]],
-        chances: FloatArray,
-        rest: Rest = NOTHING,
+        self, laws: StrataSizes, chances: FloatArray, rest: Rest = NOTHING
     ) -> FloatArray:
         """Return the powers where each arm has one chance: tables are gone through once for all."""
-        by_sizes: dict[Sizes, dict[tuple[Sizes, Sizes], float]] = {}
-        for weight, strata in laws:  # which stratum is the first makes no difference here
-            first, second = sorted(strata)
-            alike = by_sizes.setdefault(_together(strata), {})
-            alike[first, second] = alike.get((first, second), 0.0) + weight
-        pairs = [(_spans(both, chances), both, laws) for both, laws in by_sizes.items()]
-        if sum(_n_cells(laws, spans) for spans, _, laws in pairs) > _MOST_CELLS:
+        pairs, laws, pair = laws.by_pair()
+        spans = [_spans(both, chances) for both in pairs]
+        n_laws = np.bincount(pair).tolist()
+        if sum(n * (c[1] + t[1]) for n, (c, t) in zip(n_laws, spans, strict=True)) > _MOST_CELLS:
             raise NoExactSolutionError(f"two strata of {self.trial.n_patients} patients in all")
         at_once = max(_TOGETHER // self.trial.n_patients**2, 1)
-        parts = (pairs[k : k + at_once] for k in range(0, len(pairs), at_once))
-        return np.asarray(sum(self._of_pairs(some, chances, rest) for some in parts))
+        found = np.zeros(len(chances))
+        for begin in range(0, len(pairs), at_once):
+            some = slice(begin, begin + at_once)
+            here = slice(*np.searchsorted(pair, (begin, begin + at_once)))
+            of_some = laws.some(here), pair[here] - begin
+            found += self._of_pairs(pairs[some], spans[some], of_some, chances, rest)
+        return found
 
     def _of_pairs(
-        self, pairs: Sequence[tuple[Spans, Sizes, Laws]], chances: FloatArray, rest: Rest
+        self,
+        pairs: Sequence[Sizes],
+        spans: Sequence[Spans],
+        laws: tuple[StrataSizes, IntArray],
+        chances: FloatArray,
+        rest: Rest,
     ) -> FloatArray:
         """Return the part of these powers that some pairs of arm sizes have.
 
-        Each comes with the responders that arms may have, and the chances of sizes by stratum.
+        Each comes with the responders that arms may have; `laws` are the sizes by stratum, and
+        the pair of each.
         """
-        widest = _widest([spans for spans, _, _ in pairs])
+        widest = _widest(spans)
         arms = [np.zeros((len(pairs), len(chances), high - low)) for low, high in widest]
-        for number, (spans, both, _) in enumerate(pairs):
-            for arm, rows in enumerate(_rows(both, spans, chances)):
-                begin = spans[arm][0] - widest[arm][0]
+        for number, (both, span) in enumerate(zip(pairs, spans, strict=True)):
+            for arm, rows in enumerate(_rows(both, span, chances)):
+                begin = span[arm][0] - widest[arm][0]
                 arms[arm][number, :, begin : begin + rows.shape[1]] = rows
         control, new = arms
         likely = new.max(axis=1)[:, :, None] * control.max(axis=1)[:, None]
-        laws = [laws for _, _, laws in pairs]
-        tables = even_strata(self._rule, laws, widest, likely, rest=rest)
+        tables = even_strata(self._rule, *laws, widest, likely, rest=rest)
         return np.asarray(((new @ tables) * control).sum(axis=(0, 2)))
 
     def looks(self, chances: FloatArray) -> LookChances:
@@ -261,18 +262,13 @@ class CountDesign:
         control, new = by_stratum[0, :, 0].tolist()
         return look_chances(self.trial, self.analysis, self.endpoint, (control, new))
 
-    def _strata_sizes(self, share: float) -> Iterator[tuple[float, tuple[Sizes, Sizes]]]:
-        """Yield the arm sizes of the test's two strata."""
+    def _strata_sizes(self, share: float) -> StrataSizes:
+        """Return the arm sizes of the test's two strata."""
         if not self.trial.stratify_by:
-            yield from sizes_split(self.trial, share)
-            return
+            return sizes_split(self.trial, share)
         if set(self.trial.stratify_by) != set(self._test_strata):
             raise NoExactSolutionError("allocation and test are stratified by different factors")
-        weights, sizes = sizes_of_two(self.trial, share)
-        yield from (
-            (weight, ((c1, t1), (c2, t2)))
-            for weight, ((c1, t1), (c2, t2)) in zip(weights.tolist(), sizes.tolist(), strict=True)
-        )
+        return sizes_of_two(self.trial, share)
 
 
 def count_design(trial: Trial) -> CountDesign:
@@ -326,9 +322,9 @@ def _sees_all(trial: Trial, endpoint: ResponseAtVisits) -> bool:
     return trial.cutoff.patients_known(latest, trial.n_patients) == trial.n_patients
 
 
-def _together(strata: tuple[Sizes, Sizes]) -> Sizes:
-    (control, new), (other_control, other_new) = strata
-    return control + other_control, new + other_new
+def _pair(sizes: IntArray) -> Sizes:
+    control, new = sizes.tolist()
+    return control, new
 
 
 def _spans(sizes: Sizes, chances: FloatArray) -> Spans:
@@ -361,11 +357,6 @@ def _rows(sizes: Sizes, spans: Spans, chances: FloatArray) -> tuple[FloatArray, 
     """Return the chances of the responders of control and of the other arm at each truth."""
     control, new = (rows_of(sizes[k], chances[:, k], spans[k]) for k in range(_TWO))
     return control, new
-
-
-def _n_cells(weights: Mapping[tuple[Sizes, Sizes], float], spans: Spans) -> int:
-    """Return how many arm sizes and responders in all are gone through."""
-    return len(weights) * (spans[0][1] + spans[1][1])
 
 
 def _check_cost(n_laws: int, strata: tuple[Sizes, Sizes], spans: Spans) -> None:

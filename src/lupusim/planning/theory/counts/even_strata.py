@@ -9,7 +9,7 @@ stratum are hypergeometric whatever the chance is: tables are gone through once 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from lupusim.analysis.numerics.binomial import log_factorials
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.theory.counts.sizes import Sizes
+from lupusim.planning.theory.counts.sizes import StrataSizes
 from lupusim.planning.theory.counts.stratified import Rule
 from lupusim.planning.theory.counts.tables import Spans
 
@@ -42,7 +42,8 @@ NOTHING = Rest(never=1e-16, rejects=0.0)  # many such chances are less than 1e-1
 
 def even_strata(
     rule: Rule,
-    weights: Sequence[Mapping[tuple[Sizes, Sizes], float]],
+    laws: StrataSizes,
+    pair: IntArray,
     spans: Spans,
     likely: FloatArray,
     *,
@@ -54,9 +55,10 @@ def even_strata(
     ----------
     rule : Rule
         When the statistic rejects.
-    weights : sequence of mappings of (sizes, sizes) to float
-        Chances of the arm sizes within the first stratum and the second, the same in both together;
-        one mapping for each pair of the latter.
+    laws : StrataSizes
+        The arm sizes within the first stratum and the second, with their chances.
+    pair : (n_laws,) array
+        The pair of arm sizes in both together that each is of.
     spans : (span, span)
         Responders of each arm in both strata together.
     likely : (n_pairs, n_new, n_control) array
@@ -69,9 +71,7 @@ def even_strata(
     (n_pairs, n_new, n_control) array
     """
     # SPEED: hundreds of arm sizes in few arrays (benchmarks/table.py)
-    sizes = np.array([strata for one in weights for strata in one], dtype=float)
-    chances = np.array([chance for one in weights for chance in one.values()])
-    pair = np.repeat(np.arange(len(weights)), [len(one) for one in weights])
+    sizes, chances = laws.sizes.astype(float), laws.chances
     of_control, of_new = spans
     found = np.zeros(likely.shape)
     step = max(_HELD // (of_new[1] + of_control[1]), 1)

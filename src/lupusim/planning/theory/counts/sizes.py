@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from lupusim.analysis.numerics.binomial import binomial_row
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import remembered
 from lupusim.errors import NoExactSolutionError
 from lupusim.trial import Trial
+from lupusim.trial.allocation import Allocation
 
 Sizes = tuple[int, int]
 """Patients of control and of the experimental arm."""
@@ -26,9 +29,15 @@ def sizes_in(trial: Trial, n_patients: int) -> Mapping[Sizes, float]:
     NoExactSolutionError
         If the allocation looks at who came before.
     """
-    assert trial.allocation is not None  # a trial sets its default when it is made
-    first, second = trial.ratio
-    found = trial.allocation.sizes((first, second), n_patients)
+    return _sizes_in(trial.allocation, trial.ratio, n_patients)
+
+
+def _sizes_in(
+    allocation: Allocation | None, ratio: tuple[int, ...], n_patients: int
+) -> Mapping[Sizes, float]:
+    assert allocation is not None  # a trial sets its default when it is made
+    first, second = ratio
+    found = allocation.sizes((first, second), n_patients)
     if not found:
         raise NoExactSolutionError("the arms' sizes depend on who came before")
     return found
@@ -92,35 +101,91 @@ def likely(sizes: Mapping[Sizes, float]) -> dict[Sizes, float]:
     return kept
 
 
-def sizes_of_two(trial: Trial, share: float) -> tuple[FloatArray, IntArray]:
-    """Return the chances of the arm sizes within two strata, the first with this share, and these.
+class StrataSizes(NamedTuple):
+    """The arm sizes within two strata, and their chances."""
 
-    Blocks are dealt within each stratum. Shapes (n_laws,) and (n_laws, 2 strata, 2 arms).
+    chances: FloatArray  # (n_laws,)
+    sizes: IntArray  # (n_laws, 2 strata, 2 arms)
+
+    def some(self, here: BoolArray | IntArray | slice) -> StrataSizes:
+        """Return some of them."""
+        return StrataSizes(self.chances[here], self.sizes[here])
+
+    def by_pair(self) -> tuple[list[Sizes], StrataSizes, IntArray]:
+        """Return the arm sizes of both strata together, these by it, and the place of each pair.
+
+        Which stratum is the first makes no difference here: the smaller one comes first.
+        """
+        # SPEED: sums over hundreds of sizes in few arrays (benchmarks/table.py)
+        top = int(self.sizes.sum(axis=(1, 2)).max()) + 1
+        code = self.sizes @ (top, 1)  # of each stratum; (n_laws, 2)
+        turned = code[:, 0] > code[:, 1]
+        sizes = np.where(turned[:, None, None], self.sizes[:, ::-1], self.sizes)
+        both = code.sum(axis=1)
+        pairs, begin, pair = np.unique(both, return_index=True, return_inverse=True)
+        whole = both * top**2 + code.min(axis=1)
+        _, first, alike = np.unique(whole, return_index=True, return_inverse=True)
+        chances = np.asarray(np.bincount(alike, self.chances), dtype=float)
+        place = np.argsort(np.argsort(begin))[pair]  # in the order in which they come
+        order = np.lexsort((first, place[first]))
+        found = StrataSizes(chances[order], sizes[first[order]])
+        known = [divmod(int(code), top) for code in pairs[np.argsort(begin)]]
+        return known, found, place[first[order]]
+
+
+def sizes_of_two(trial: Trial, share: float) -> StrataSizes:
+    """Return the arm sizes within two strata, the first with this share.
+
+    Blocks are dealt within each stratum.
     """
     n = trial.n_patients
     numbers, chances = zip(*_tails_cut(binomial_row(n, share)), strict=True)
-    dealt = {k: sizes_in(trial, k) for k in {*numbers, *(n - m for m in numbers)}}
-    first, second = [dealt[m] for m in numbers], [dealt[n - m] for m in numbers]
-    n_first, n_second = (np.array([len(one) for one in each]) for each in (first, second))
+    dealt, ratio = _dealt(trial.allocation), trial.ratio
+    first, second = [dealt[*ratio, m] for m in numbers], [dealt[*ratio, n - m] for m in numbers]
+    n_first, n_second = (np.array([len(w) for w, _ in each]) for each in (first, second))
     # SPEED: each of the first stratum beside each of the second (benchmarks/table.py)
     partners = np.repeat(n_second, n_first)
     one = np.repeat(np.arange(partners.size), partners)
     begin = np.repeat(n_second.cumsum() - n_second, n_first) - partners.cumsum() + partners
     other = np.arange(one.size) + begin[one]
-    weights = [
-        np.array([w for by_size in each for w in by_size.values()]) for each in (first, second)
+    (weight, size), (other_weight, other_size) = (
+        (np.concatenate(weights), np.concatenate(sizes))
+        for weights, sizes in (zip(*each, strict=True) for each in (first, second))
+    )
+    chance = np.repeat(chances, n_first)[one] * weight[one] * other_weight[other]
+    return StrataSizes(chance, np.stack([size[one], other_size[other]], axis=1))
+
+
+class _Dealt(dict[tuple[int, ...], tuple[FloatArray, IntArray]]):
+    """The chances of the arm sizes in a stratum, (n_sizes,), and these, (n_sizes, 2).
+
+    By ratio and patients; each is worked out when it is first asked for.
+    """
+
+    def __init__(self, allocation: Allocation | None) -> None:
+        self._allocation = allocation
+
+    def __missing__(self, asked: tuple[int, ...]) -> tuple[FloatArray, IntArray]:
+        *ratio, n_patients = asked
+        sizes = _sizes_in(self._allocation, tuple(ratio), n_patients)
+        found = self[asked] = np.array(list(sizes.values())), np.array(list(sizes))
+        return found
+
+
+# SPEED: trials of nearly the same size have nearly the same strata (benchmarks/table.py)
+_dealt = remembered(4)(_Dealt)
+
+
+def sizes_split(trial: Trial, share: float) -> StrataSizes:
+    """Return the same where the allocation knows nothing of the two strata."""
+    laws = [
+        (chance * one * other, ((c, t), (control - c, new - t)))
+        for (control, new), chance in likely(sizes_in(trial, trial.n_patients)).items()
+        for c, one in _tails_cut(binomial_row(control, share))
+        for t, other in _tails_cut(binomial_row(new, share))
     ]
-    sizes = [np.array([size for by_size in each for size in by_size]) for each in (first, second)]
-    chance = np.repeat(chances, n_first)[one] * weights[0][one] * weights[1][other]
-    return chance, np.stack([sizes[0][one], sizes[1][other]], axis=1)
-
-
-def sizes_split(trial: Trial, share: float) -> Iterator[tuple[float, tuple[Sizes, Sizes]]]:
-    """Yield the same where the allocation knows nothing of the two strata."""
-    for (control, new), chance in likely(sizes_in(trial, trial.n_patients)).items():
-        for c, one in _tails_cut(binomial_row(control, share)):
-            for t, other in _tails_cut(binomial_row(new, share)):
-                yield chance * one * other, ((c, t), (control - c, new - t))
+    chances, sizes = zip(*laws, strict=True)
+    return StrataSizes(np.array(chances), np.array(sizes))
 
 
 def _tails_cut(chances: FloatArray) -> list[tuple[int, float]]:
