@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lupusim.common.threads import ONE_THREAD
@@ -179,6 +180,23 @@ def _told(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
+def draw(lines: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> None:
+    """Save a picture of seconds against work, both on logarithmic scales."""
+    from lupusim.report.figures.style import axes_of_figure, finished, plain_numbers, save
+
+    with axes_of_figure() as axes:
+        for marker, (name, points) in zip("os", lines.items(), strict=True):
+            work, took = zip(*sorted(points), strict=True)
+            axes.plot(work, took, marker=marker, label=name)
+        axes.set(xscale="log", yscale="log", xlabel="trials, or patients of a trial")
+        axes.set(ylabel="seconds", title=SCENARIO)
+        for axis in (axes.xaxis, axes.yaxis):
+            plain_numbers(axis)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(frameon=False)
+        save(finished(axes), path)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--most", type=int, default=1_000_000, help="most replicates of a run")
@@ -193,8 +211,4 @@ if __name__ == "__main__":
     by_replicates, by_patients = replicates(asked.most), patients()
     cores(asked.cores, 3)
     if asked.plot:
-        from lupusim.report.figures.style import save
-        from lupusim.report.questions.figures import scaling
-
-        lines = {"trials of 300 patients": by_replicates, "one trial, by patients": by_patients}
-        save(scaling(lines, unit="trials, or patients of a trial", title=SCENARIO), asked.plot)
+        draw({"trials of 300 patients": by_replicates, "one trial": by_patients}, asked.plot)

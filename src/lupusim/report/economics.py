@@ -121,22 +121,6 @@ def acceptability_figure(analysis: Psa, prices: Sequence[float], *, title: str =
         return finished(axes)
 
 
-def information_figure(analysis: Psa, prices: Sequence[float], *, title: str = "") -> Figure:
-    """Return the expected value of perfect information per person at each price."""
-    table = analysis.evpi(prices)
-    x, value = table["willingness_to_pay"].to_numpy(), table["evpi"].to_numpy()
-    half = CONFIDENCE * table["evpi_mcse"].to_numpy()
-    with axes_of_figure() as axes:
-        axes.fill_between(x, np.maximum(value - half, 0), value + half, color=BLUE, alpha=0.25)
-        axes.plot(x, value, color=BLUE)
-        axes.set(xlabel="willingness to pay", ylabel="value per person", title=title)
-        axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.grid(alpha=0.3)
-        return finished(axes)
-
-
 def benefit_tornado(table: pd.DataFrame, *, title: str = "") -> Figure:
     """Return what each parameter does to the net benefit, the widest on top.
 

@@ -132,7 +132,6 @@ def test_decisions_are_drawn() -> None:
     curve = economics.decision_figure(decision, table, analysis)
     assert len(curve.axes[0].lines) == 5
     assert len(economics.plane_figure(analysis).axes[0].lines) == 5
-    assert economics.information_figure(analysis, [0.0, 1e5]).axes[0].get_ylim()[0] == 0
     bars = tornado(
         decision.make,
         draws,

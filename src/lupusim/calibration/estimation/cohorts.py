@@ -118,12 +118,6 @@ class Cohort:
         """What half the squared residuals lack to minus the log likelihood."""
         return float(sum(term.weight * term.counts.constant for term in self.terms))
 
-    @property
-    def smallest(self) -> float:
-        """A bound that minus the log likelihood of no model is below."""
-        determined = (term for term in self.terms if term.counts.is_determined)
-        return float(sum(term.weight * term.counts.constant for term in determined))
-
 
 def joint_positions(targets: Sequence[tuple[Study, Target]]) -> list[tuple[Study, list[int]]]:
     """Return the studies that count the same patients in several targets, with their positions."""

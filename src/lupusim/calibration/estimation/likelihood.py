@@ -237,15 +237,6 @@ class Likelihood:
         kernel = -n * logs + np.where(self.is_poisson, n, 0.0)
         return float((self.weights * kernel)[self._alone].sum())
 
-    @property
-    def saturated(self) -> float:
-        """A bound that the negative log likelihood of no model is below.
-
-        It is reached by a model that expects every count, unless many tables of paths stand
-        behind the counts of a cohort.
-        """
-        return self.saturated_alone + sum(cohort.smallest for cohort in self.cohorts)
-
     def negative_log_likelihood(self, free: FloatArray) -> FloatArray:
         """Return minus the log likelihood; shape (n,).
 

@@ -39,11 +39,6 @@ class TargetRow:
     soft: float  # weight of the target's log likelihood; 0 where it was held out
     how_known: str  # as its evidence file says
 
-    @property
-    def agrees(self) -> bool:
-        """Whether the model expects a count within the exact limits."""
-        return self.lower <= self.expected <= self.upper
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:

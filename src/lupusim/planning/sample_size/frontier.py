@@ -59,17 +59,6 @@ class InterruptedFrontierError(KeyboardInterrupt):
         return table_of(self.rows) if self.rows else None
 
 
-def frontier(
-    scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
-) -> pd.DataFrame:
-    """Return every design of a scenario at its smallest sufficient size, the cheapest first.
-
-    So the smallest cost, or the shortest duration, subject to the power is the first row of
-    the table, sorted by either. For the rest see :func:`sizes`.
-    """
-    return cheapest_first(sizes(scenario, power, cost=cost, search=search))
-
-
 def cheapest_first(table: pd.DataFrame) -> pd.DataFrame:
     """Return the designs sorted by their cost."""
     return table.sort_values("cost", ignore_index=True, kind="stable")

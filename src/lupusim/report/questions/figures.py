@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from lupusim.report.figures.style import (
     axes_of_figure,
     finished,
     in_lines,
-    plain_numbers,
 )
 from lupusim.report.numbers import rounded
 from lupusim.report.questions.answers import design_label, estimate_in_words
@@ -152,33 +150,6 @@ def tornado(result: Tornado, *, title: str = "", called: Naming = path_in_words)
         return finished(axes)
 
 
-def scaling(
-    seconds: Mapping[str, Sequence[tuple[float, float]]], *, unit: str, title: str = ""
-) -> Figure:
-    """Return run times against the amount of work, both on logarithmic scales.
-
-    Parameters
-    ----------
-    seconds : mapping of str to sequence of (float, float)
-        For each line its points: amount of work, and seconds; both above 0.
-    unit : str
-        What the work is counted in, such as ``simulated trials``.
-    title : str
-        What stands above.
-    """
-    markers = "osD^v"
-    with axes_of_figure() as axes:
-        for k, (name, points) in enumerate(seconds.items()):
-            work, took = np.array(sorted(points)).T
-            axes.plot(work, took, marker=markers[k % len(markers)], label=name)
-        axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="seconds", title=title)
-        for axis in (axes.xaxis, axes.yaxis):
-            plain_numbers(axis)
-        axes.grid(alpha=0.3, which="both")
-        axes.legend(frameon=False)
-        return finished(axes)
-
-
 def sobol_bars(result: SobolIndices, *, title: str = "", called: Naming = path_in_words) -> Figure:
     """Return each number's share of the variance, alone and with others, the largest on top.
 
@@ -219,7 +190,7 @@ def frontier(table: pd.DataFrame, *, title: str = "") -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        From :func:`lupusim.planning.sample_size.frontier.frontier`.
+        From :func:`lupusim.planning.sample_size.frontier.sizes`.
     title : str
         What stands above.
     """

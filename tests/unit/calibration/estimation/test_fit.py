@@ -52,7 +52,7 @@ def fit() -> Fit:
 def test_estimates_are_those_found_by_hand(fit: Fit) -> None:
     rate = -math.log(1 - 80 / 200) / 2
     np.testing.assert_allclose(fit.estimates["estimate"], [rate, 0.2], rtol=1e-4)
-    assert fit.negative_log_likelihood == pytest.approx(fit.likelihood.saturated, abs=1e-6)
+    assert fit.negative_log_likelihood == pytest.approx(fit.likelihood.saturated_alone, abs=1e-6)
     assert fit.converged
 
 

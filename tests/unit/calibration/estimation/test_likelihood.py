@@ -111,7 +111,7 @@ def test_a_soft_target_weighs_less() -> None:
     whole = study(measure)
     soft = replace(whole, targets=(replace(whole.targets[0], soft=0.25),))
     heights = [
-        float(likelihood.negative_log_likelihood(TRUTH)[0] - likelihood.saturated)
+        float(likelihood.negative_log_likelihood(TRUTH)[0] - likelihood.saturated_alone)
         for likelihood in (Likelihood(FREE, [whole]), Likelihood(FREE, [soft]))
     ]
     assert heights[1] == pytest.approx(0.25 * heights[0])

@@ -156,4 +156,4 @@ def test_contradictory_targets_are_reported_with_the_size_of_the_misfit() -> Non
     said = [sentence for sentence in fit.statements if sentence.startswith("Not met")]
     assert len(said) >= 2
     assert any("observed 60" in sentence and "deviance" in sentence for sentence in said)
-    assert fit.negative_log_likelihood - fit.likelihood.saturated > 10
+    assert fit.negative_log_likelihood - fit.likelihood.saturated_alone > 10

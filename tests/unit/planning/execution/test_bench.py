@@ -26,7 +26,7 @@ from lupusim.planning.execution.workers import Cores
 from lupusim.planning.runs.replicates import Simulator, added_up
 from lupusim.planning.runs.run import RunOptions, run
 from lupusim.planning.sample_size import frontier as frontiers
-from lupusim.planning.sample_size.frontier import InterruptedFrontierError, frontier
+from lupusim.planning.sample_size.frontier import InterruptedFrontierError, sizes
 from lupusim.planning.sample_size.growth import Patients
 from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
@@ -242,7 +242,7 @@ def test_an_interrupted_frontier_has_the_designs_that_are_finished(
 ) -> None:
     scenario = small_trials.scenario(SEARCHED, small_trials.rates((0.2, 0.6)))
     with pytest.raises(InterruptedFrontierError) as caught:
-        frontier(scenario, 0.8, search=replace(QUICK, bench=stopped_after(0)))
+        sizes(scenario, 0.8, search=replace(QUICK, bench=stopped_after(0)))
     assert caught.value.partial is None
     assert caught.value.search is not None
     assert caught.value.values == {"design": 0}
@@ -254,7 +254,7 @@ def test_an_interrupted_frontier_has_the_designs_that_are_finished(
 
     monkeypatch.setattr(frontiers, "find_size", only_the_first)
     with pytest.raises(InterruptedFrontierError) as caught:
-        frontier(scenario, 0.8, search=QUICK)
+        sizes(scenario, 0.8, search=QUICK)
     assert caught.value.partial is not None
     assert caught.value.partial["design"].tolist() == [0]
 
