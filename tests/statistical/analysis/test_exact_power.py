@@ -22,6 +22,7 @@ from lupusim.common.rng import stream
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.scenario import scenario_from_mapping
 from lupusim.trial import Analysis, AtEvents, Better, PermutedBlocks
+from scenario_contents import ONE_ARM
 from small_trials import rates
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, exponential_arm, survival_trial
@@ -113,23 +114,17 @@ def test_the_tables_that_reject_are_those_of_other_programs():
         np.testing.assert_array_equal(levels.rejected_tables(name, design), rejected, name)
 
 
-ONE_ARM = {
-    "schema": "lupusim/scenario/1",
-    "title": "One arm",
-    "model": "survival",
-    "arms": [{"name": "cells"}],
-    "enrollment": {"kind": "uniform", "duration": "12 months"},
+YEAR = {
+    **ONE_ARM,
     "follow_up": "12 months",
     "visits": ["12 months"],
-    "endpoints": {
-        "primary": {"kind": "responder", "states": ["death"], "at": "12 months", "better": "more"}
-    },
+    "endpoints": {"primary": {**ONE_ARM["endpoints"]["primary"], "at": "12 months"}},
 }
 RATE = 0.5  # of deaths within a year in the packaged model, whose hazard is log(2) a year
 
 
 def one_arm_trial(decision, **more):
-    return scenario_from_mapping({**ONE_ARM, "analysis": decision, **more}).points[0].trial
+    return scenario_from_mapping({**YEAR, "analysis": decision, **more}).points[0].trial
 
 
 @pytest.mark.slow

@@ -363,12 +363,17 @@ def test_what_is_simulated_is_told_of_each_design_where_designs_differ():
         assert f"hazard ratio {ratio} on active" in told[f"arms: msc, hazard ratio = {ratio}"]
 
 
+def have_drawn(monkeypatch, value: float, *, mcse: float, tables: str) -> FormulaPower:
+    """Let the power of a protocol be from drawn tables; return it."""
+    n, method = int(tables.replace(" ", "")), f"from {tables} drawn tables"
+    drawn = FormulaPower(value=value, method=method, key="drawn", mcse=mcse, n_drawn=n)
+    monkeypatch.setattr(protocol, "formula_powers", lambda *_: (drawn,))
+    return drawn
+
+
 def test_what_drawn_tables_say_stands_with_its_error_in_the_paragraph(monkeypatch):
     result = lupusim.run(lupusim.load_scenario("two_rates"), 4, seed=SEED)
-    drawn = FormulaPower(
-        value=0.8012, method="from 25 000 drawn tables", key="drawn", mcse=0.0021, n_drawn=25_000
-    )
-    monkeypatch.setattr(protocol, "formula_powers", lambda *_: (drawn,))
+    have_drawn(monkeypatch, 0.8012, mcse=0.0021, tables="25 000")
     said = sample_size_paragraph(result.points[0])
     assert re.search(
         r" is 0.801 \(0.002\) from 25 000 drawn tables \(from 4 simulated trials: ", said
@@ -378,10 +383,7 @@ def test_what_drawn_tables_say_stands_with_its_error_in_the_paragraph(monkeypatc
 
 def test_a_simulated_power_that_is_known_better_than_drawn_tables_stands_first(monkeypatch):
     result = lupusim.run(lupusim.load_scenario("two_rates"), 400, seed=SEED)
-    drawn = FormulaPower(
-        value=0.8, method="from 30 drawn tables", key="drawn", mcse=0.07, n_drawn=30
-    )
-    monkeypatch.setattr(protocol, "formula_powers", lambda *_: (drawn,))
+    drawn = have_drawn(monkeypatch, 0.8, mcse=0.07, tables="30")
     said = sample_size_paragraph(result.points[0])
     assert re.search(r" from 400 simulated trials \(from 30 drawn tables: 0.80 \(0.07\)\)", said)
     monkeypatch.setattr(known, "formula_powers", lambda *_: (drawn,))

@@ -63,22 +63,7 @@ class CellLaw:
         return in_arms(of_pair, self.arm, len(self.sample.chance))
 
     def of_part(self, part: int, nodes: FloatArray, weights: ComplexArray) -> FloatArray:
-        """Return by how much numbers move that hang on one part's characteristic function.
-
-        Parameters
-        ----------
-        part : int
-            0 for the patients of the control, 1 for those of the arm.
-        nodes : (n_nodes,) array
-            Frequencies.
-        weights : (n_draws, n_nodes, n_numbers) complex array
-            Each moves by the real part of these times what the function moves by, averaged over
-            enrollments.
-
-        Returns
-        -------
-        (n_arms, n_cells + 1, n_numbers) array
-        """
+        """Return by how much numbers move that hang on one part's law, as `StepSlopes` asks."""
         one, size = self._of_one(nodes)[part], self.sizes[:, part, None]
         moved = (size * np.exp(self(nodes)[:, part]))[:, :, None] * weights
         found = np.zeros((*self.sample.chance.shape, weights.shape[2]))
