@@ -127,7 +127,8 @@ class Answer:
 
         shown = AnswerTable(title)
         for name, kind in table.dtypes.items():
-            shown.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
+            words = str(name).replace("_", " ")
+            shown.add_column(words, justify="right" if kind.kind in "fi" else "left")
         for row in table.itertuples(index=False):
             shown.add_row(*(cell(value, form) for value in row))
         return cls(table=lambda: table, shown=shown, **told)
@@ -142,7 +143,7 @@ class Answer:
             from rich.console import Console
 
             console = Console(width=width, markup=False, highlight=False)
-            console.print(self.sentence, self.shown, sep="\n")
+            console.print(*filter(None, (self.sentence, self.shown)), sep="\n")
 
     def with_units(self, trial: Trial) -> Answer:
         """Return the answer with the unit of each of its numbers beside its plain data."""

@@ -65,11 +65,11 @@ def _ratios(trial: Trial) -> Iterator[str]:
             if 1 / _LARGEST_RATIO <= ratio <= _LARGEST_RATIO:
                 continue
             moves = ", ".join(" -> ".join(edge) for edge in effect.on)
-            means = f"{ratio:g} times as fast"
+            means = f"happens {ratio:g} times as fast"
             if ratio == 0:
-                means = "never"
+                means = "never happens"
             elif ratio < 1:
-                means = f"{1 / ratio:g} times as slowly"
-            says = f"a hazard ratio of {ratio:g} means that {moves} happens {means}"
+                means = f"happens {1 / ratio:g} times as slowly"
+            says = f"a hazard ratio of {ratio:g} means that {moves} {means}"
             meant = _percent_meant(ratio) if ratio > 1 else ""
             yield f"arm {arm.name!r}: {says}{meant}"

@@ -37,7 +37,12 @@ from lupusim.report.models.diagram import MOST_STATES
 from lupusim.report.numbers import grouped
 from lupusim.report.run.table import condition, meaning
 from lupusim.report.words.sources import source_in_words
-from lupusim.report.words.trials import arms_in_words, doses_in_words, models_in_words
+from lupusim.report.words.trials import (
+    arms_in_words,
+    doses_in_words,
+    endpoint_in_words,
+    models_in_words,
+)
 from lupusim.scenario.document.content import is_list, is_mapping
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_reader import parse_document
@@ -222,8 +227,8 @@ def _sources(result: RunResult) -> Iterator[Part]:
 
 def _estimands(result: RunResult) -> Section:
     trial = result.points[0].trial
-    rows = [("primary endpoint", trial.primary.name)]
-    rows += [("secondary endpoint", endpoint.name) for endpoint in trial.secondary]
+    rows = [("primary endpoint", endpoint_in_words(trial.primary, trial))]
+    rows += [("secondary endpoint", endpoint_in_words(one, trial)) for one in trial.secondary]
     if trial.analysis is not None:
         truth = trial.analysis.truth
         known = "not asked: no bias or coverage is shown ('true_effect' in the scenario asks)"

@@ -31,6 +31,7 @@ from lupusim.report.words.rules import rules_of_trial
 from lupusim.report.words.trials import (
     arms_in_words,
     doses_in_words,
+    endpoint_in_words,
     follow_up_in_words,
     models_in_short,
     over_months,
@@ -103,7 +104,7 @@ def sizing_paragraph(point: PointResult) -> str:
 def analysis_paragraph(point: PointResult) -> str:
     """Return what a design tests, by which test, at which looks, with which hypotheses."""
     trial = point.trial
-    said = [f"The primary endpoint is {trial.primary.name}."]
+    said = [f"The primary endpoint is {endpoint_in_words(trial.primary, trial)}."]
     if trial.analysis is not None:
         said.append(f"It is tested by {analysis_in_words(trial.analysis)}.")
     if trial.secondary:
@@ -240,8 +241,7 @@ def _how_long(point: PointResult) -> str:
     said = f"On average the trial {who}ends {duration} months after its first site opened."
     if (theory := sequential_theory(point.trial)) is None:
         return said
-    alike = {name: value for name, value in theory.expected_if_alike().items() if value < np.inf}
-    each = listed(f"{value:.4g} {name}" for name, value in alike.items())
+    each = listed(f"{n:.4g} {what}" for what, n in theory.expected_if_alike().items() if n < np.inf)
     return f"{said} If nothing is better, it stops by theory after {each}, on average."
 
 

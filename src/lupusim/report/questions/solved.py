@@ -73,7 +73,7 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
     )
     for method, value in answer.theory.items():
         shown = words(f"{value:.4g}")
-        sentence += f" By {method} it would be {shown}."
+        sentence += f" By {'the ' * method.startswith('law')}{method} it would be {shown}."
     if error > _HARDLY_KNOWN * abs(answer.value):
         sentence += (
             f" So far it is hardly known, since the {answer.goal.quantity.replace('_', ' ')} "

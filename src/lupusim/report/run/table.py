@@ -337,7 +337,8 @@ def condition_of(trials: Sequence[Trial]) -> str:
     for name, found in laws.items():
         fare = "fare as stated:" if name in stated else "fare"
         alike.setdefault(f"{fare} {', or '.join(found)}", []).append(name)
-    return " and ".join(f"{listed(arms)} patients {fare}" for fare, arms in alike.items())
+    between = ", and " if any(", or " in fare for fare in alike) else " and "
+    return between.join(f"{listed(arms)} patients {fare}" for fare, arms in alike.items())
 
 
 def _law_in_words(arm: Arm, trial: Trial) -> str:

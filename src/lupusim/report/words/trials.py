@@ -22,13 +22,14 @@ from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Arm, Infusions, Trial
 from lupusim.trial.durations import MONTHS_PER_YEAR
-from lupusim.trial.endpoints import good_direction
+from lupusim.trial.endpoints import Endpoint, good_direction
 from lupusim.trial.looks import Cutoff
 from lupusim.trial.scenario import Scenario, shown
 from lupusim.trial.treatment.arms import Lots
 
 _MILLION = 1e6
 _ALL, _NEARLY_ALL = 0.995, 0.9  # of patients
+_NEARLY_A_YEAR = 0.005  # 52 weeks are
 _FEW_TIMES = 3  # of infusions that are told one by one
 
 
@@ -220,16 +221,34 @@ def fewer_than_stated(trial: Trial) -> str:
 
 
 def _by_the_end(trial: Trial) -> str:
-    """Return how many leave within follow-up, where that is one time and not a year."""
+    """Return how many leave within follow-up, where that is one time and no year of 52 weeks."""
     years = trial.follow_up
-    if not math.isfinite(years) or math.isclose(years, 1.0):
+    if not math.isfinite(years) or math.isclose(years, 1.0, rel_tol=_NEARLY_A_YEAR):
         return ""
     leave = -100 * math.expm1(-trial.dropout.per_year * years)
     return f", {leave:.3g} within {format_duration(years)}"
 
 
+def endpoint_in_words(endpoint: Endpoint, trial: Trial) -> str:
+    """Return what an endpoint is called, and what it is, where its name alone can't say it."""
+    states = _states_in_words(endpoint, trial)
+    return f"{endpoint.name} ({states})" if states else endpoint.name
+
+
+def _states_in_words(endpoint: Endpoint, trial: Trial) -> str:
+    """Return which states, at which visits, an endpoint is; empty where no file names them."""
+    response = endpoint.response_at_visits
+    if response is None or any(arm.stated for arm in trial.arms):
+        return ""
+    first, *later = map(format_duration, response.visits)
+    when = f"at each visit from {first} to {later[-1]}" if later else f"at {first}"
+    return f"{listed(response.states, 'or')} {when}"
+
+
 def _endpoints(trial: Trial) -> str:
-    said = f"Primary endpoint: {trial.primary.name} ({good_direction(trial.primary)} is better)"
+    states, good = _states_in_words(trial.primary, trial), good_direction(trial.primary)
+    what = f"{states}; {good}" if states else good
+    said = f"Primary endpoint: {trial.primary.name} ({what} is better)"
     others = ", ".join(endpoint.name for endpoint in trial.secondary)
     left = f" {who}." if (who := who_left_in_words(trial)) else ""
     return f"{said}; also {others}.{left}" if others else f"{said}.{left}"

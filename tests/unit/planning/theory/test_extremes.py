@@ -35,7 +35,7 @@ def test_an_ordinary_trial_is_not_warned_of() -> None:
         (small_trials.at_level(small_trials.survival(0.7), 0.5, 1), "50 of 100 trials may claim"),
         (small_trials.survival(0.7, dropout=2.5), "so 8.2 of 100 patients stay for a year"),
         (small_trials.survival(0.7, dropout=50.0), "hardly any patients stay"),
-        (small_trials.survival(0.0), "means that active -> ended happens never"),
+        (small_trials.survival(0.0), "means that active -> ended never happens"),
         (small_trials.survival(0.01), "happens 100 times as slowly"),
         (small_trials.survival(350.0), "happens 350 times as fast"),
     ],
