@@ -36,7 +36,7 @@ NEW = "/design/new?scenario=two_rates"
 PAGES = ("/", "/disease", "/evidence", "/design", NEW, "/run", "/compare", "/report")
 WITH_A_RUN = ("/run/kept", "/compare?run=kept", "/report?run=kept")
 READ_AT_ONCE = {"/", NEW, "/run/kept"}  # the long suite reads all of them
-WIDTHS = (800, 1280)
+WIDTHS = (390, 800, 1280)
 HELD_OUT = {"region", "page-has-heading-one", "landmark-one-main"}  # of layout, not of reading
 _WAIT = 60_000  # on a machine with other work
 

@@ -20,9 +20,19 @@ if TYPE_CHECKING:
 _ONE_AT_A_TIME = Lock()  # how Matplotlib draws is set for the whole process
 
 
+def picture_in(name: str) -> ui.element:
+    """Draw the frame of a picture, and return the picture, empty yet.
+
+    On a narrow screen it keeps a width at which its words can be read, and is scrolled.
+    """
+    with ui.element("div").classes("scroll").props('tabindex="0" role="region"') as frame:
+        frame.props["aria-label"] = f"Picture: {name}"
+        return ui.element("img").classes("diagram")
+
+
 def show_svg(content: bytes, alternative: str) -> None:
     """Draw a picture; `alternative` is what it says to those who can't see it."""
-    picture = ui.element("img").classes("diagram")
+    picture = picture_in(alternative)
     coded = base64.b64encode(content).decode("ascii")
     picture.props["src"] = f"data:image/svg+xml;base64,{coded}"
     picture.props["alt"] = alternative

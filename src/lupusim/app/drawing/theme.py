@@ -128,7 +128,8 @@ table.plain th.number { white-space: normal; vertical-align: bottom; }
   table.plain td::before { content: attr(data-heading); color: var(--muted); font-size: 13px;
     text-align: left; }
   table.plain td:empty { display: none; }
-  .q-field { max-width: 100%; min-width: 0 !important; } }
+  .q-field { max-width: 100%; min-width: 0 !important; }
+  .scroll > .diagram { width: 620px; max-width: none; } }
 """
 
 REMEMBER_THEME = """

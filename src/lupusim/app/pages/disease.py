@@ -13,6 +13,7 @@ from nicegui import events, ui
 
 from lupusim.app.drawing.charts import occupancy_chart
 from lupusim.app.drawing.frame import Command, box, page, panel, table
+from lupusim.app.drawing.pictures import picture_in
 from lupusim.app.site import Site
 from lupusim.errors import LupusimError
 from lupusim.report.figures.style import colors_of
@@ -117,7 +118,7 @@ class DiseaseView:
                 self._controls()
         with box("two"):
             with panel("States and rates"):
-                self._diagram = ui.element("img").classes("diagram")
+                self._diagram = picture_in("the model")
             with panel("Shares at the end"):
                 self._shares = ui.element("div")
         self._command = Command()

@@ -33,7 +33,11 @@ _TOO_LONG = (
     "Cancel it and choose fewer simulated trials, or let it run: what is finished is kept, and it "
     "can go on later"
 )
-_CHECKED = " The exact power is a sum over all that may happen; the simulated one checks it."
+_EXACT = " The exact power is a sum over all that may happen; the simulated one checks it."
+_DRAWN = (
+    " Drawn tables are counts of patients by arm and outcome, drawn from their exact law without "
+    "the patients: so many more can be, and each of the two shares checks the other."
+)
 _IN_WORDS = {
     State.WAITING: "Waiting for the run before it",
     State.RUNNING: "Simulating",
@@ -234,11 +238,12 @@ class RunView:
             if not result["complete"]:
                 ui.label("Only the trials that were finished count.").classes("note")
             table(*table_of([("", point) for point in result["points"]]))
-            exact = any(one.exact is not None for one in known)
+            checked = _EXACT * any(one.exact is not None for one in known)
+            checked += _DRAWN * any(one.drawn is not None for one in known)
             ui.label(
                 "In brackets: the Monte Carlo standard error. Power is the share of simulated "
                 "trials that succeed if the treatment works as stated; the type I error is that "
-                f"share if it does nothing.{_CHECKED if exact else ''}"
+                f"share if it does nothing.{checked}"
             ).classes("muted small")
             for words in names_in_words(result["points"], self.run.content):
                 ui.label(words).classes("muted small")
