@@ -250,9 +250,13 @@ def methods(result: RunResult) -> Section:
     designs = named(result)
     parts.extend(Words(text=said) for said in design_paragraphs(designs))
     parts.extend(as_stated(result, _HOW, "How it is designed and analyzed"))
+    stages = [stages_table(point.trial) for _, point in designs]
+    if stages[0] is not None and all(one == stages[0] for one in stages):
+        parts.append(stages[0])
+        designs = []
     for number, (name, point) in enumerate(designs):
         if point.trial.interims:
-            begin = f"{name}: " if len(designs) > 1 else ""
+            begin = f"{name}: " if len(result.points) > 1 else ""
             parts.extend(_looks(point, result.seed, begin, drawn=number == 0))
     return Section(title="Methods", items="design and analysis", parts=tuple(parts))
 

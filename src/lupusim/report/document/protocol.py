@@ -16,7 +16,7 @@ from lupusim.planning.theory.power import formula_powers
 from lupusim.report.document.parts import Table
 from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
-from lupusim.report.run.known import best_in_words, counted_error, formula_share, known_error
+from lupusim.report.run.known import best_in_words, error_in_words, formula_share
 from lupusim.report.run.looks import months
 from lupusim.report.run.table import arms_and_sizes
 from lupusim.report.words.bounds import (
@@ -214,10 +214,7 @@ def _power(point: PointResult, power: Mean) -> str:
 def _error(point: PointResult) -> Iterator[str]:
     """Yield what happens where nothing is better."""
     if point.type_one_error is not None:
-        simulated = "from simulated trials", point.type_one_error
-        counted = counted_error(point)
-        how = best_in_words(simulated, counted, list(known_error(point)))
-        yield f"The type I error, a false claim where nothing is better, has probability {how}."
+        yield error_in_words(point, point.type_one_error)
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)
         yield f"If all arms are identical, it shows so within the margin with probability {claims}."

@@ -102,6 +102,16 @@ def known_error(point: PointResult) -> Iterator[tuple[str, str]]:
         yield DRAWN, share(drawn)
 
 
+def error_in_words(point: PointResult, error: Mean) -> str:
+    """Return a sentence on the type I error: of null trials and counts, or a single arm's level."""
+    if point.null_tally is None:
+        says = "a claim where the rate is just that of the null hypothesis"
+        return f"The type I error, {says}, has probability {share(error)}."
+    simulated = "from simulated trials", error
+    how = best_in_words(simulated, counted_error(point), list(known_error(point)))
+    return f"The type I error, a false claim where nothing is better, has probability {how}."
+
+
 def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what is known by closed forms that are not exact, where there are some."""
     doubt, formulas = _doubt(point), formula_powers(point.trial, point.n_replicates)

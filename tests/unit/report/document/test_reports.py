@@ -193,6 +193,19 @@ def test_a_design_of_other_rules_is_told_whole(looks):
     assert alone == sample_size_paragraph(looks.points[0])
 
 
+def test_a_single_arm_has_an_exact_level_and_its_stages_once():
+    result = lupusim.run(lupusim.load_scenario("single_arm_simon"), 12, seed=SEED)
+    (text,) = design_paragraphs(named(result)[:1])
+    assert (
+        "The type I error, a claim where the rate is just that of the null hypothesis, has "
+        "probability 0.0476 (exact). "
+    ) in text
+    captions = [getattr(part, "caption", "") for part in content.methods(result).parts]
+    assert [words for words in captions if "Stages" in words] == [
+        "Stages of the test, by the patients analyzed."
+    ]
+
+
 @pytest.mark.parametrize("name", ["cohort_5y", "single_arm_simon", "phase2_remission_52w"])
 def test_other_kinds_of_trials_have_a_report(name):
     result = lupusim.run(lupusim.load_scenario(name), 12, seed=SEED)
