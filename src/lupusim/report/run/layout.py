@@ -204,7 +204,8 @@ class FittedTable:
     def _blocks(self, width: int) -> Iterator[list[int]]:
         """Yield the positions of the designs that stand beside each other."""
         block: list[int] = []
-        used = start = _NARROWEST_LABEL + _FRAME + _EDGE
+        varied = max(map(len, self.headings.corner.split("\n")))  # above the labels
+        used = start = max(_NARROWEST_LABEL, min(varied, _WIDEST_LABEL)) + _FRAME + _EDGE
         for position in range(len(self.columns)):
             needed = self._width(position) + _FRAME
             if block and used + needed > width:

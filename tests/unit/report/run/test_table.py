@@ -245,6 +245,20 @@ def test_long_headings_take_several_lines_before_a_column_is_left_out(width, hea
     assert "in each" not in text
 
 
+def test_no_path_above_the_labels_is_broken():
+    corner = "population.effects.0.hazard_ratio"
+    called = Headings(names=(), key=(), corner=corner, tops=("1", "2", "3", "4"))
+    columns = [{"power": "x" * 18}] * 4
+    table = FittedTable(title="T", caption="C", headings=called, columns=columns)
+    for width in (80, 100, 120):  # three beside each other in 120 columns, four would break it
+        stream = io.StringIO()
+        Console(file=stream, width=width).print(table)
+        text = stream.getvalue()
+        assert max(map(len, text.splitlines())) <= width
+        assert corner in text
+        assert text.count("x" * 18) == 4
+
+
 def test_designs_with_long_names_have_numbers_and_a_key():
     long = {"looks.0.efficacy.spending": "hwang_shih_decani with the gamma of the protocol"}
     points = [
