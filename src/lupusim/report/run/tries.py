@@ -15,6 +15,8 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _WORTH_RUNNING = 0.8
+_SURE = 2  # standard errors
+_CLOSE = " (chance may decide: a power lies within 2 standard errors of 80)"
 _MOST_NAMED = 4
 _PAIR = 2  # arms
 
@@ -69,16 +71,22 @@ def tries_in_words(points: Sequence[PointResult]) -> str:
     named = [(short_label(point.values), power) for point, power in powers if power is not None]
     if len(named) == 1:
         return f"in {in_hundred(named[0][1])} of 100 tries"
+    doubt = _CLOSE * any(_is_close(power) for _, power in named)
     enough = [name for name, power in named if power.value >= _WORTH_RUNNING]
     if len(named) <= _MOST_NAMED:
         counts = ", ".join(in_hundred(power) for _, power in named)
         names = _listed([point.values for point in points if point.power is not None])
-        return f"in {counts} of 100 tries ({names}): {_verdict(enough, points)}"
+        return f"in {counts} of 100 tries ({names}): {_verdict(enough, points)}{doubt}"
     (worst, least), *_, (best, most) = sorted(named, key=lambda pair: pair[1].value)
     return (
         f"in {in_hundred(least)} (the worst: {worst}) to {in_hundred(most)} (the best: {best}) "
-        f"of 100 tries; {len(enough) or 'none'} of {len(named)} designs reach 80"
+        f"of 100 tries; {len(enough) or 'none'} of {len(named)} designs reach 80{doubt}"
     )
+
+
+def _is_close(power: Mean) -> bool:
+    """Return whether another seed might put a power on the other side of what is worth running."""
+    return abs(power.value - _WORTH_RUNNING) < _SURE * power.mcse
 
 
 def _verdict(enough: Sequence[str], points: Sequence[PointResult]) -> str:

@@ -19,6 +19,7 @@ from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
 from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.run import tries
 from lupusim.report.run.layout import FittedTable, Headings
 from lupusim.report.run.single_arm import nothing_better
 from lupusim.report.run.table import (
@@ -287,6 +288,20 @@ def test_only_of_numbers_one_is_the_first_to_reach_a_power():
     ]
     stated = meaning(run(replace(scenario(survival_trial()), points=tuple(sizes)), 40))
     assert "the first to reach 80 is sample_size = 300" in stated
+
+
+@pytest.mark.parametrize(
+    ("mcse", "doubted"), [(0.0, False), (0.004, False), (0.006, True), (0.02, True)]
+)
+def test_what_chance_may_decide_is_not_told_as_the_first_to_reach_a_power(
+    mcse, doubted, monkeypatch
+):
+    points = rules(0.01, 0.02).points
+    powers = dict(zip(map(id, points), (0.6, 0.81), strict=True))
+    monkeypatch.setattr(tries, "power_of", lambda p: Mean(value=powers[id(p)], mcse=mcse, n=400))
+    said = tries.tries_in_words(points)
+    assert "alpha 0.02 alone reaches 80" in said
+    assert ("chance may decide: a power lies within 2 standard errors" in said) == doubted
 
 
 def test_a_share_of_none_or_all_says_what_it_may_be_instead_of_an_error_of_zero():
