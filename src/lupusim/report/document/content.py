@@ -114,8 +114,9 @@ def mechanism(result: RunResult) -> Section:
     calendar = calendar_of(trial, seed=result.seed)
     whose = "" if len(result.points) == 1 else f" of the first design ({named(result)[0][0]})"
     whole = " As if no look stopped the trial." if trial.interims else ""
+    who = "Patients and events" if calendar.events else "Patients"
     caption = (
-        f"Patients and events over calendar time{whose}: median and 80 % of simulated trials; "
+        f"{who} over calendar time{whose}: median and 80 % of simulated trials; "
         f"dashed, when the data are cut.{whole}"
     )
     return Section(

@@ -138,7 +138,7 @@ def _example(result: RunResult, trial: Trial, simulated: SimulatedTrial) -> Iter
         table = simulated.endpoints[endpoint.name]
         if {"time", "event", "in_analysis"} <= set(table) and table["in_analysis"].any():
             yield Picture(
-                caption=f"{endpoint.name} in this trial, with pointwise 95 % intervals.",
+                caption=f"In this trial {endpoint.name}, with pointwise 95 % intervals.",
                 alternative="Curves by arm with numbers at risk",
                 figure=curves_figure(
                     table, name=endpoint.name, arms=[arm.name for arm in trial.arms]

@@ -71,8 +71,9 @@ def design_paragraphs(designs: Sequence[tuple[str, PointResult]]) -> Iterator[st
     (first, point), *others = designs
     whole = _topics(point)
     yield f"{first}: {_joined(whole)}" if others else _joined(whole)
+    short = "the first design" if "," in first else first
     for name, other in others:
-        yield f"{name}: {_beside_first(_topics(other), whole, first)}"
+        yield f"{name}: {_beside_first(_topics(other), whole, short)}"
 
 
 def _beside_first(topics: Sequence[_Topic], whole: Sequence[_Topic], first: str) -> str:

@@ -184,6 +184,15 @@ def test_of_several_designs_one_is_told_whole_and_of_others_only_what_differs():
     assert all(sentence in first for sentence in shared)
 
 
+def test_a_long_name_of_the_first_design_is_not_repeated():
+    result = lupusim.run(lupusim.load_scenario("ln_addon_crr_76w"), 12, seed=SEED)
+    _, second, *_ = design_paragraphs(named(result))
+    assert "as for the first design, apart from what follows. Assumed for msc" in second
+    captions = [getattr(part, "caption", "") for part in content.mechanism(result).parts]
+    (calendar,) = [caption for caption in captions if "calendar" in caption]
+    assert calendar.startswith("Patients over calendar time")  # responses are no events
+
+
 def test_a_design_of_other_rules_is_told_whole(looks):
     two = lupusim.run(lupusim.load_scenario("two_rates"), 12, seed=SEED)
     designs = [("one", looks.points[0]), ("other", two.points[0])]
