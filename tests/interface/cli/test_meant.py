@@ -49,6 +49,17 @@ def test_help_tells_no_range_where_there_is_none(lupusim) -> None:
     assert "None" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("standard-car", "standard-care"), ("SAT02444", "SAT0244"), ("two_rate", "two_rates")],
+)
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_a_name_of_any_kind_is_meant(command, name, meant, lupusim) -> None:
+    code, _, err = lupusim(command, name)
+    assert code == 2
+    assert f"Did you mean {meant!r}?" in err
+
+
 def test_on_a_terminal_no_word_of_a_message_is_broken(lupusim, monkeypatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
 from enum import StrEnum
 from functools import cache
@@ -25,6 +24,7 @@ from lupusim.cli.options import (
     SeedOption,
 )
 from lupusim.cli.parameters import Option
+from lupusim.cli.session import say
 from lupusim.cli.writing import (
     FileOption,
     confirmed,
@@ -240,7 +240,7 @@ def _say_left_out(designs: Scenario) -> None:
     from lupusim.planning.sample_size.growth import left_out
 
     for path in left_out(designs):
-        print(f"the values of {path} are left out: the search decides it", file=sys.stderr)
+        say(f"the values of {path} are left out: the search decides it")
 
 
 def _simulated(designs: Scenario, event: str) -> list[Sizing]:
@@ -269,10 +269,9 @@ def _precision(
     if times > 1:
         n = len(distinct(designs))
         which = "sizes" if len(costly) == n else f"the sizes of {len(costly)} of {n} designs"
-        print(
+        say(
             f"{which} are searched to {100 * chosen:.2g} %, for what these designs cost: "
-            f"--precision {_FINE} takes {times} times as long",
-            file=sys.stderr,
+            f"--precision {_FINE} takes {times} times as long"
         )
     return chosen
 

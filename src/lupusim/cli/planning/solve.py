@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +20,7 @@ from lupusim.cli.options import (
     SeedOption,
 )
 from lupusim.cli.parameters import Option
+from lupusim.cli.session import say
 from lupusim.cli.writing import (
     FileOption,
     confirmed,
@@ -174,9 +174,9 @@ def _say_left_out(loaded: Scenario) -> None:
     """Say that the numbers outside of ``vary`` hold."""
     varied = dict.fromkeys(name for point in loaded.points for name in point.values)
     if varied:
-        print(
-            f"the values of {', '.join(varied)} under 'vary' are left out: those above it hold",
-            file=sys.stderr,
+        say(
+            f"the values of {', '.join(varied)} under 'vary' are left out: what the file states "
+            "outside of it holds"
         )
 
 

@@ -55,16 +55,16 @@ def _print(text: str, width: int | None) -> None:
 
 def _kind(name: str) -> str:
     """Return of which kind a file is: by the folder of a packaged name, or by its schema."""
+    from lupusim.common.spelling import near
     from lupusim.errors import ScenarioError
     from lupusim.scenario.document.yaml_reader import read_document
     from lupusim.scenario.files.packaged import packaged_names
 
     folders = {"scenario": "scenarios", "model": "models", "evidence": "evidence"}
-    for kind, folder in folders.items():
-        if name in packaged_names(folder):
-            return kind
-    if not Path(name).exists():
-        return "scenario"  # whose reader says what there is
+    kinds = {one: kind for kind, folder in folders.items() for one in packaged_names(folder)}
+    if name in kinds or not Path(name).exists():
+        meant = name if name in kinds else "".join(near(name, list(kinds)))
+        return kinds.get(meant, "scenario")  # whose reader says what there is
     schema = str(read_document(name, ScenarioError).content.get("schema", ""))
     kind = schema.removeprefix("lupusim/").partition("/")[0]
     return kind if kind in _KINDS else "scenario"
