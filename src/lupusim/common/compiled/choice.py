@@ -1,9 +1,9 @@
 """Which form of a function is used: the one in NumPy, or the compiled one beside it.
 
 Both return the same bits, so that nothing but the time depends on the choice. It is made by the
-work that a process has done: Numba takes most of a second to import, which a short run never
-gets back. ``LUPUSIM_BACKEND`` settles it: ``numpy`` (never), ``numba`` (from the first patient),
-or ``auto``.
+work that a process has done or knows of: Numba takes most of a second to import, which a short run
+never gets back. ``LUPUSIM_BACKEND`` settles it: ``numpy`` (never), ``numba`` (from the first
+patient), or ``auto``.
 """
 
 from __future__ import annotations
@@ -120,6 +120,16 @@ def wanted() -> str:
 def share_work(n_processes: int) -> None:
     """Take note that so many processes share what is simulated from now on."""
     _Work.processes = n_processes
+
+
+def work_in_all(n_patients: int) -> None:
+    """Take note of how many patients will be simulated in all, before the first.
+
+    Where compiled forms pay by the end they are used from the beginning on: so the time of a block
+    is known with them, and processes copied from this one need not import them again.
+    """
+    if _Work.patients + n_patients > PAYS_AFTER:
+        _Work.patients = max(_Work.patients, PAYS_AFTER)
 
 
 def work_ahead(n_patients: int) -> None:

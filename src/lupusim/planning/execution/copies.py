@@ -17,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lupusim.common.compiled.choice import share_work
+from lupusim.common.memory import release_freed_memory
 from lupusim.errors import LupusimError
 from lupusim.planning.execution.tasks import Done, Task, work
 
@@ -148,6 +149,7 @@ def _work_off(tasks: Mapping[int, Task], queue: int, sender: Connection) -> None
     parent = parent_process()
     assert parent is not None
     leave_with_parent(parent.pid or 0)
+    release_freed_memory()
     for number in _numbers(queue):
         try:
             sender.send((number, work(tasks[number]), None))

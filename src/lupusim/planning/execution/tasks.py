@@ -12,14 +12,14 @@ from lupusim.common.memory import keep_freed_memory
 from lupusim.simulation.block import replicates_per_block, simulate_block
 from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.relabeling import score_relabeled
+from lupusim.simulation.relabeling import PER_SET, score_relabeled
 from lupusim.simulation.scoring import Pair, score_block
 from lupusim.simulation.tally import Tally, counts_together
 from lupusim.trial import Trial
 
 _LONG = 0.02  # seconds of a block
-_MANY, _LARGE = 16, 100_000  # blocks, and patients of one: a part of it tells the time of all
-_PARTS = 8  # of such a block
+_MANY, _LARGE = 4, 100_000  # blocks, and patients of one: a part of it tells the time of all
+_PARTS = 16  # of such a block
 _SECONDS_PER_TASK = 0.2  # what a task costs beside its work is below 1 %
 _AT_THE_END = 8  # tasks that the rest is in, or more: one worker has little left after the others
 
@@ -45,6 +45,12 @@ class Task:
     apart: bool = True
     """Whether somebody keeps the sums of each block by themselves; else what they count is sent
     together (:func:`~lupusim.simulation.tally.counts_together`)."""
+
+    @property
+    def n_patients(self) -> int:
+        """How many patients are simulated."""
+        n_replicates = sum(block.n_replicates for block in self.blocks)
+        return self.trial.n_patients * n_replicates // (PER_SET if self.relabeled else 1)
 
     def split(self, n_blocks: int) -> tuple[Task, Task]:
         """Return the same with so many blocks, and with the others, which may be none."""
@@ -111,8 +117,8 @@ def work(task: Task) -> Done:
 def begun(task: Task, n_blocks: int) -> tuple[list[Done], Task, float]:
     """Return what is done of a task so that its time is known, the rest, and seconds of a block.
 
-    Nobody else works before the time is known. So of `n_blocks` that are many and large a part of
-    one is simulated, for the time alone; else the first block is done.
+    Nobody else works before the time is known. So of `n_blocks` that are several and large a part
+    of one is simulated, for the time alone; else the first block is done.
     """
     first, rest = task.split(1)
     (block,) = first.blocks

@@ -8,6 +8,7 @@ from contextlib import closing, nullcontext
 from dataclasses import field, replace
 from pathlib import Path
 
+from lupusim.common.compiled.choice import work_in_all
 from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
@@ -279,6 +280,7 @@ class _Simulation:
             return
         if self._seconds_per_block is None:
             n_blocks = sum(len(job.blocks) for job in jobs)
+            work_in_all(sum(job.n_patients for job in jobs))
             finished, jobs[0], self._seconds_per_block = begun(jobs[0], n_blocks)
             for done in finished:
                 self._store(done)

@@ -11,7 +11,7 @@ import pytest
 import lupusim
 from lupusim.analysis.survival.rank_sums import group_columns
 from lupusim.common.compiled import choice
-from lupusim.common.compiled.choice import BackendError, Form, wanted, work_ahead
+from lupusim.common.compiled.choice import BackendError, Form, wanted, work_ahead, work_in_all
 from lupusim.planning.runs.run import RunOptions
 from lupusim.planning.runs.series import Estimates
 
@@ -55,6 +55,16 @@ def test_only_a_process_with_much_work_uses_compiled_forms(monkeypatch):
 def test_processes_that_share_a_run_count_what_all_of_them_do(monkeypatch, n_processes, expected):
     choice.share_work(n_processes)
     assert which(monkeypatch, "auto", choice.PAYS_AFTER // 2, 1) == expected
+
+
+@pytest.mark.usefixtures("_numba")
+@pytest.mark.parametrize(("more", "expected"), [(0, "in NumPy"), (1, "compiled")])
+def test_who_knows_of_much_work_uses_compiled_forms_from_the_first_patient(
+    monkeypatch, more, expected
+):
+    work_in_all(choice.PAYS_AFTER + more)
+    assert which(monkeypatch, "auto", 1) == expected
+    assert which(monkeypatch, "numpy", 1) == "in NumPy"
 
 
 @pytest.mark.usefixtures("_numba")

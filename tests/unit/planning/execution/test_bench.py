@@ -162,14 +162,14 @@ def test_an_interrupted_tornado_has_the_swings_that_are_finished() -> None:
     measure = Measure(n_replicates=6000, seed=SEED)
     ranges = {"dropout": (0.0, 0.3), "other": (0.0, 1.0)}
     with pytest.raises(InterruptedTornadoError) as caught:
-        sensitivity(build, ranges, measure=measure, bench=stopped_after(0))
+        sensitivity(build, ranges, measure=measure, bench=stopped_after(1))
     partial = caught.value.partial
     assert [swing.path for swing in partial.swings] == ["dropout"]
     assert partial.missing == ("other",)
     assert partial.n_replicates == 2400  # one block
     assert not partial.to_json()["complete"]
     with pytest.raises(InterruptedTornadoError) as caught:
-        sensitivity(build, ranges, measure=measure, bench=stopped_after(1))
+        sensitivity(build, ranges, measure=measure, bench=stopped_after(2))
     assert caught.value.partial.missing == ()
 
 
@@ -231,7 +231,7 @@ def test_lines_of_jobs_go_on_together() -> None:
         expected = [here.tallies(line) for line in lines]
         assert here.side_by_side(lines) == [[one[0] for one in line] for line in expected]
     with pytest.raises(InterruptedJobsError) as caught:
-        stopped_after(6).side_by_side(lines)
+        stopped_after(7).side_by_side(lines)
     assert [len(line) for line in caught.value.finished] == [2, 5]
     long = Simulator(seed=SEED).job(RATES, 24_000 * 5)
     assert [len(part.blocks) for part in long.parts()] == 16 * [3] + [2]

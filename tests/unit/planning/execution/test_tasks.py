@@ -11,6 +11,7 @@ import pytest
 import small_trials
 from lupusim.planning.execution.tasks import Task, begun, blocks_of, in_goes, timed_work, work
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.relabeling import PER_SET
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
 
@@ -60,9 +61,9 @@ def test_time_spent_waiting_makes_no_task_smaller() -> None:
 
 @pytest.mark.parametrize(
     ("n_replicates", "n_blocks", "expected"),
-    [(1_000, 16, 125), (1_000, 15, 1_000), (999, 16, 999)],  # of 100 patients
+    [(1_600, 4, 100), (1_600, 3, 1_600), (999, 4, 999)],  # of 100 patients
 )
-def test_of_many_large_blocks_a_part_of_one_tells_the_time(
+def test_of_several_large_blocks_a_part_of_one_tells_the_time(
     n_replicates: int, n_blocks: int, expected: int
 ) -> None:
     seen: list[int] = []
@@ -79,6 +80,11 @@ def test_of_many_large_blocks_a_part_of_one_tells_the_time(
     assert [block for one in done for block in one.blocks] + list(rest.blocks) == list(blocks)
     assert len(done) == (expected == n_replicates)
     assert seconds < 0.05 * n_replicates / expected
+
+
+def test_a_task_says_how_many_patients_are_simulated() -> None:
+    assert task(3).n_patients == 3 * 100 * 100
+    assert replace(task(3), relabeled=True).n_patients == 3 * 100 * 100 // PER_SET
 
 
 def test_where_the_clock_of_the_processor_has_not_ticked_that_on_the_wall_counts(
