@@ -260,8 +260,7 @@ def _of_tables(point: DesignPoint, plan: _Plan, known: Settled) -> PointAssuranc
     )
     if nesting.worthwhile is None:
         return made
-    worth = [float(nesting.worthwhile(truth)) for truth in known.truths]
-    return _judged(made, np.array(worth))
+    return _judged(made, known.truths.of_each(nesting.worthwhile))
 
 
 def _judged(point: PointAssurance, worth: FloatArray) -> PointAssurance:

@@ -10,8 +10,9 @@ from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.assurance.benefit import benefits, claims_harm
-from lupusim.planning.assurance.exact import distinct_truths, of_designs
+from lupusim.planning.assurance.exact import of_designs
 from lupusim.planning.assurance.power_distribution import PowerDistribution
+from lupusim.planning.assurance.truths import DrawnTruths
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted, Numbers
 from lupusim.planning.theory.counts.repeated import (
@@ -36,7 +37,7 @@ class TableDraws:
     tables_per_draw: int
     strengths: FloatArray  # of the effect in each draw; (n_draws,)
     models_are_certain: bool
-    truths: tuple[Trial, ...]  # the trial under each draw
+    truths: DrawnTruths
 
     def distribution(self, per_draw: int, seed: int) -> PowerDistribution:
         """Return how power is distributed over the draws; patients' replicates have no part."""
@@ -108,21 +109,21 @@ def _show_benefit(counted: Counted, asked: Sequence[Comparison], numbers: Number
 class _Draws:
     """The draws of a design, and what was worked out of them."""
 
-    distinct: Truths
-    place: IntArray  # which truth each draw is
+    truths: DrawnTruths
+    outcomes: Truths
 
     @classmethod
     def of(cls, trial: Trial, beliefs: Beliefs, n_draws: int, *, seed: int) -> _Draws:
-        truths, place = distinct_truths(trial, beliefs, n_draws, seed=seed)
-        return cls(distinct=Truths(trials=tuple(truths)), place=place)
+        truths = DrawnTruths.of(trial, beliefs, n_draws, seed=seed)
+        return cls(truths=truths, outcomes=Truths(trial=trial, chances=truths.chances))
 
     def claims(self, trial: Trial, beliefs: Beliefs, *, at_least: int, seed: int) -> TableDraws:
         """Return what tables of a design say whose patients are these."""
         rng = stream(seed, "tables of draws")
         claims = claims_by_truth(
             trial,
-            self.distinct,
-            self.place,
+            self.outcomes,
+            self.truths.place,
             at_least=at_least,
             succeeds=_succeeds(trial),
             rng=rng,
@@ -134,5 +135,5 @@ class _Draws:
             tables_per_draw=of_each,
             strengths=beliefs.strengths(trial, n_draws, seed=seed),
             models_are_certain=not beliefs.draws,
-            truths=tuple(self.distinct.trials[k] for k in self.place),
+            truths=self.truths,
         )

@@ -7,12 +7,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.assurance.benefit import claims_harm
 from lupusim.planning.assurance.known_powers import KnownPowers
+from lupusim.planning.assurance.truths import DrawnTruths
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
@@ -28,7 +29,7 @@ class ExactDraws:
 
     stated: float  # power under the stated truth
     powers: FloatArray  # power of each draw; (n_draws,)
-    truths: tuple[Trial, ...]  # the trial under each draw
+    truths: DrawnTruths
     tables_per_draw: int = 0  # all tables are gone through, and none is drawn
 
     @property
@@ -66,7 +67,8 @@ def exact_draws(
     def known(design: CountDesign, draws: _Drawn) -> ExactDraws:
         # SPEED: tables are gone through once for the draws and the stated truth
         stated, *powers = design.powers(np.stack([design.chances(), *draws.chances]))
-        return ExactDraws(stated=float(stated), powers=np.array(powers), truths=draws.truths)
+        of_each = np.array(powers)[draws.truths.place]
+        return ExactDraws(stated=float(stated), powers=of_each, truths=draws.truths)
 
     return of_designs(trials, _design, drawn, known)
 
@@ -123,27 +125,14 @@ def _design(trial: Trial) -> CountDesign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Drawn:
-    truths: tuple[Trial, ...]
-    chances: FloatArray
+    truths: DrawnTruths
+    chances: FloatArray  # of each truth
 
     @classmethod
     def of(cls, design: CountDesign, beliefs: Beliefs, n_draws: int, *, seed: int) -> _Drawn:
-        """Return all truths of a design, and their chances; those alike are worked out once."""
-        few, place = distinct_truths(design.trial, beliefs, n_draws, seed=seed)
-        truths, chances = tuple(few[k] for k in place), design.chances_of(few)[place]
-        return cls(truths=truths, chances=chances)
-
-
-def distinct_truths(
-    trial: Trial, beliefs: Beliefs, n_draws: int, *, seed: int
-) -> tuple[list[Trial], IntArray]:
-    """Return the trial under each truth that is drawn, and which of these each draw is."""
-    strengths = beliefs.strengths(trial, n_draws, seed=seed)
-    if beliefs.draws:
-        truths = [beliefs.truth(trial, k, float(s)) for k, s in enumerate(strengths)]
-        return truths, np.arange(n_draws)
-    distinct, place = np.unique(strengths, return_inverse=True)
-    return [beliefs.truth(trial, 0, float(s)) for s in distinct], place
+        """Return all truths of a design, and their chances."""
+        truths = DrawnTruths.of(design.trial, beliefs, n_draws, seed=seed)
+        return cls(truths=truths, chances=truths.chances(design.response, design.cells))
 
 
 def _patients_alike(first: Trial, other: Trial) -> bool:

@@ -16,6 +16,7 @@ from lupusim.model import LatentClass
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
 from lupusim.planning.theory.counts import design as counts_design
 from lupusim.planning.theory.counts.alike import alike_arms
+from lupusim.planning.theory.counts.chances import chances_of_truths
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.counts.even_strata import Rest, even_strata
 from lupusim.planning.theory.counts.sizes import StrataSizes
@@ -221,6 +222,11 @@ def truths_of(trial, models):
     return [replace(trial, arms=(placebo, replace(cells, model=model))) for model in models]
 
 
+def chances_of(trial, truths):
+    design = count_design(trial)
+    return chances_of_truths(truths, design.response, design.cells)
+
+
 def test_draws_of_a_model_have_the_chances_of_each_by_itself():
     base = counted()
     numbers = [(1.5, 0.8, 0.5), (0.7, 1.9, 0.9), (3.0, 0.2, 1.0), (0.01, 0.4, 0.6)]
@@ -230,7 +236,7 @@ def test_draws_of_a_model_have_the_chances_of_each_by_itself():
     )  # of another form, which is solved on a grid
     models.append(replace(DISEASE, transitions=(slow, *DISEASE.transitions[1:])))
     truths = truths_of(base, models)
-    together = count_design(base).chances_of(truths)
+    together = chances_of(base, truths)
     alone = np.array([count_design(truth).chances() for truth in truths])
     assert together == pytest.approx(alone, abs=1e-13)
     assert together[2, 1, 0] - together[3, 1, 0] > 0.2
@@ -244,7 +250,7 @@ def test_chance_of_each_draw_is_the_matrix_exponential():
     plain = replace(base, arms=(base.arms[0], replace(base.arms[1], effects=(), infusions=None)))
     numbers = [(1.5, 0.8, 0.5), (0.7, 1.9, 0.9), (3.0, 0.2, 0.3)]
     models = [drawn(DISEASE, rate=r, later=w, share=s) for r, w, s in numbers]
-    found = count_design(plain).chances_of(truths_of(plain, models))[:, 1, 0]
+    found = chances_of(plain, truths_of(plain, models))[:, 1, 0]
     for (rate, later, share), chance in zip(numbers, found, strict=True):
         generator = np.zeros((4, 4))
         generator[0, [1, 3]], generator[1, 2], generator[2, [1, 3]] = (rate, 0.3), later, (0.5, 0.4)

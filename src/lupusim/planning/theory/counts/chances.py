@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -24,6 +24,9 @@ from lupusim.planning.theory.counts.cells import (
 from lupusim.planning.theory.counts.shares import Kin, shares_at
 from lupusim.trial import Arm, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
+
+ChancesOf = Callable[[Asked, Sequence[Cell]], FloatArray]
+"""Returns the chance of a yes under each of some truths, (n_truths, n_arms, n_cells)."""
 
 _QUADRATURE = 1e-5  # what two quadratures may differ by: the finer one is far nearer
 _MOST_MISSED = 6  # infusions that may each be missed

@@ -12,7 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.asked import AllRespond
 from lupusim.planning.theory.counts.cells import Cell, cells_of, kinds_of, shares_of
-from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
+from lupusim.planning.theory.counts.chances import response_chances
 from lupusim.planning.theory.counts.even_strata import NOTHING, Rest, even_strata
 from lupusim.planning.theory.counts.looks import look_chances
 from lupusim.planning.theory.counts.sizes import (
@@ -60,9 +60,10 @@ class CountDesign:
         """Return the chance of a response by arm and cell, of it or of another truth of it."""
         return response_chances(trial or self.trial, self.endpoint, self.cells)
 
-    def chances_of(self, truths: Sequence[Trial]) -> FloatArray:
-        """Return the same for several truths at once, (n_truths, 2, n_cells)."""
-        return chances_of_truths(truths, AllRespond(endpoints=(self.endpoint,)), self.cells)
+    @property
+    def response(self) -> AllRespond:
+        """What is asked of its patients."""
+        return AllRespond(endpoints=(self.endpoint,))
 
     def powers(self, chances: FloatArray) -> FloatArray:
         """Return the power at each truth, (n_truths,).

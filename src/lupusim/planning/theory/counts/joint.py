@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.asked import AllRespond, RanksAtLeast
 from lupusim.planning.theory.counts.cells import Cell
-from lupusim.planning.theory.counts.chances import chances_of_truths
+from lupusim.planning.theory.counts.chances import ChancesOf, chances_of_truths
 from lupusim.trial import Trial
 from lupusim.trial.endpoints import Endpoint, ResponseAtVisits
 
@@ -42,9 +43,10 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truths:
-    """Trials that differ in what is true alone, and what was worked out of them."""
+    """What may be true of a trial, and what was worked out of it."""
 
-    trials: tuple[Trial, ...]
+    trial: Trial
+    chances: ChancesOf  # under each truth
     known: dict[tuple[int, ...], Outcomes] = field(default_factory=dict)
 
     def outcomes(self, endpoints: Sequence[int], cells: Sequence[Cell]) -> Outcomes:
@@ -57,8 +59,8 @@ class Truths:
         """
         key = tuple(endpoints)
         if key not in self.known:
-            asked = [self.trials[0].endpoints[k] for k in endpoints]
-            self.known[key] = _of_truths(self.trials, asked, cells)
+            asked = [self.trial.endpoints[k] for k in endpoints]
+            self.known[key] = _of_truths(self.chances, asked, cells)
         return self.known[key]
 
 
@@ -84,33 +86,34 @@ def outcomes_of(trial: Trial, endpoints: Sequence[Endpoint], cells: Sequence[Cel
     NoExactSolutionError
         If the exact engine does not know the chances.
     """
-    many = _of_truths([trial], endpoints, cells)
+    many = _of_truths(partial(chances_of_truths, [trial]), endpoints, cells)
     return replace(many, chances=many.chances[0])
 
 
 def _of_truths(
-    truths: Sequence[Trial], endpoints: Sequence[Endpoint], cells: Sequence[Cell]
+    chances: ChancesOf, endpoints: Sequence[Endpoint], cells: Sequence[Cell]
 ) -> Outcomes:
     responses = [one.response_at_visits for one in endpoints]
     known = [one for one in responses if one is not None]
     if len(known) == len(endpoints):
-        return _of_responses(truths, known, cells).likely()
+        return _of_responses(chances, known, cells).likely()
     if len(endpoints) > 1:
         raise NoExactSolutionError("ranks are tested beside other endpoints")
-    return _of_ranks(truths, endpoints[0], cells).likely()
+    return _of_ranks(chances, endpoints[0], cells).likely()
 
 
 def _of_responses(
-    truths: Sequence[Trial], endpoints: Sequence[ResponseAtVisits], cells: Sequence[Cell]
+    chances_of: ChancesOf, endpoints: Sequence[ResponseAtVisits], cells: Sequence[Cell]
 ) -> Outcomes:
     """Return all patterns of responses: that of some endpoints alone by exclusion of the others."""
     n = len(endpoints)
     if n > _MOST_ENDPOINTS:
         raise NoExactSolutionError(f"{n} endpoints count together")
-    chances = np.ones((len(truths), len(truths[0].arms), len(cells), 1 << n))
-    for some in range(1, 1 << n):
-        asked = AllRespond(endpoints=tuple(endpoints[k] for k in range(n) if some >> k & 1))
-        chances[..., some] = chances_of_truths(truths, asked, cells)
+    together = [
+        AllRespond(endpoints=tuple(endpoints[k] for k in range(n) if some >> k & 1))
+        for some in range(1, 1 << n)
+    ]
+    chances = _beside_all([chances_of(asked, cells) for asked in together])
     for k in range(n):
         without = [some for some in range(1 << n) if not some >> k & 1]
         chances[..., without] -= chances[..., [some | 1 << k for some in without]]
@@ -118,14 +121,17 @@ def _of_responses(
     return Outcomes(values=values, n_values=(2,) * n, chances=np.maximum(chances, 0.0))
 
 
-def _of_ranks(truths: Sequence[Trial], endpoint: Endpoint, cells: Sequence[Cell]) -> Outcomes:
+def _of_ranks(chances_of: ChancesOf, endpoint: Endpoint, cells: Sequence[Cell]) -> Outcomes:
     ranked = endpoint.rank_at_visit
     assert ranked is not None  # who calls has seen to it
     n = len(ranked.ranks)
-    at_least = np.zeros((len(truths), len(truths[0].arms), len(cells), n + 1))
-    at_least[..., 0] = 1.0
-    for rank in range(1, n):
-        asked = RanksAtLeast(endpoint=ranked, rank=rank)
-        at_least[..., rank] = chances_of_truths(truths, asked, cells)
-    chances = np.maximum(-np.diff(at_least, axis=-1), 0.0)
+    at_least = _beside_all(
+        [chances_of(RanksAtLeast(endpoint=ranked, rank=rank), cells) for rank in range(1, n)]
+    )
+    chances = np.maximum(-np.diff(at_least, axis=-1, append=0.0), 0.0)
     return Outcomes(values=np.arange(n)[None], n_values=(n,), chances=chances)
+
+
+def _beside_all(chances: Sequence[FloatArray]) -> FloatArray:
+    """Return chances along a last axis, those of all patients first."""
+    return np.stack([np.ones_like(chances[0]), *chances], axis=-1)

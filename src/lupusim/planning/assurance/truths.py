@@ -1,0 +1,127 @@
+"""The truths that are drawn of a trial, and how its patients fare under each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.polynomial.chebyshev import chebvander
+
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.planning.assurance.beliefs import Beliefs
+from lupusim.planning.assurance.effect_priors import NONE, STATED
+from lupusim.planning.theory.counts.asked import Asked
+from lupusim.planning.theory.counts.cells import Cell
+from lupusim.planning.theory.counts.chances import chances_of_truths
+from lupusim.trial import Trial
+
+_FEWEST_NODES, _MOST_NODES = 8, 64
+_MISSED = 1e-11  # by an interpolated chance, at as many places again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DrawnTruths:
+    """What is true of a trial in each of many draws; what several share is there once."""
+
+    trial: Trial
+    beliefs: Beliefs
+    strengths: FloatArray  # of the effect under each truth; (n_truths,)
+    place: IntArray  # which truth each draw is; (n_draws,)
+
+    @classmethod
+    def of(cls, trial: Trial, beliefs: Beliefs, n_draws: int, *, seed: int) -> DrawnTruths:
+        """Return the truths that beliefs give so many draws."""
+        strengths, place = beliefs.strengths(trial, n_draws, seed=seed), np.arange(n_draws)
+        if not beliefs.draws:
+            strengths, place = np.unique(strengths, return_inverse=True)
+        return cls(trial=trial, beliefs=beliefs, strengths=strengths, place=place)
+
+    def of_each(self, asked: Callable[[Trial], float]) -> FloatArray:
+        """Return what is asked of the trial under the truth of each draw, (n_draws,)."""
+        return np.array([float(asked(truth)) for truth in self._trials()])[self.place]
+
+    def chances(self, asked: Asked, cells: Sequence[Cell]) -> FloatArray:
+        """Return the chance of a yes under each truth, (n_truths, n_arms, n_cells).
+
+        Where truths differ in the strength of the effect alone, hazards are exponential functions
+        of it and chances smooth ones: these are worked out at few strengths and interpolated.
+
+        Raises
+        ------
+        NoExactSolutionError
+            If the exact engine does not know a chance, or not well enough.
+        """
+
+        def at(strengths: FloatArray) -> FloatArray:
+            truths = [self.beliefs.truth(self.trial, 0, s) for s in strengths.tolist()]
+            return chances_of_truths(truths, asked, cells)
+
+        if self.beliefs.draws:
+            return chances_of_truths(self._trials(), asked, cells)
+        # without any effect an arm is the control in all but its name: chances may jump there
+        alone = np.isin(self.strengths, (NONE, STATED))
+        others = self.strengths[~alone]
+        if others.size <= _MOST_NODES or (between := interpolated(at, others)) is None:
+            return at(self.strengths)
+        found = np.zeros((alone.size, *between.shape[1:]))
+        found[~alone] = np.clip(between, 0.0, 1.0)
+        if alone.any():
+            found[alone] = at(self.strengths[alone])
+        return found
+
+    def _trials(self) -> list[Trial]:
+        return [self.beliefs.truth(self.trial, k, s) for k, s in enumerate(self.strengths.tolist())]
+
+
+def interpolated(
+    function: Callable[[FloatArray], FloatArray], points: FloatArray
+) -> FloatArray | None:
+    """Return a function at many points, (n_points, ...), from its values at Chebyshev's nodes.
+
+    These are doubled until what lies between them tells the next ones.
+
+    Parameters
+    ----------
+    function : callable
+        Smooth; takes points along the first axis.
+    points : (n_points,) array
+        At least two different ones.
+
+    Returns
+    -------
+    array, or None where many nodes do not tell it
+
+    References
+    ----------
+    Trefethen (2013), *Approximation Theory and Approximation Practice*, chapters 2 and 8.
+    """
+    low, high = points.min(), points.max()
+
+    def values_at(nodes: FloatArray) -> FloatArray:
+        return function(low + (high - low) * (1 + nodes) / 2)
+
+    n = _FEWEST_NODES
+    nodes = _nodes(n)
+    values = values_at(nodes)
+    while n <= _MOST_NODES:
+        n *= 2
+        finer = _nodes(n)
+        further = values_at(finer[1::2])
+        missed = np.abs(_through(nodes, values, finer[1::2]) - further).max()
+        nodes, values = finer, np.insert(values, np.arange(1, len(values)), further, axis=0)
+        if missed <= _MISSED:
+            return _through(nodes, values, 2 * (points - low) / (high - low) - 1)
+    return None
+
+
+def _nodes(n: int) -> FloatArray:
+    return np.asarray(np.cos(math.pi * np.arange(n + 1) / n))
+
+
+def _through(nodes: FloatArray, values: FloatArray, points: FloatArray) -> FloatArray:
+    """Return the polynomial through values at as many nodes as it has coefficients."""
+    degree, rest = len(nodes) - 1, values.shape[1:]
+    coefficients = np.linalg.solve(chebvander(nodes, degree), values.reshape(degree + 1, -1))
+    return np.asarray((chebvander(points, degree) @ coefficients).reshape(-1, *rest))
