@@ -130,7 +130,7 @@ class _Draws:
         )
         n_draws, of_each = claims.shape
         return TableDraws(
-            power=stated_power(trial, n_draws * at_least),
+            power=stated_power(trial, n_draws),
             n_rejected=claims.sum(axis=1),
             tables_per_draw=of_each,
             strengths=beliefs.strengths(trial, n_draws, seed=seed),
