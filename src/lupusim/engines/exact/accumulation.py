@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.engines.exact.control import Grid
-from lupusim.engines.exact.law import Law
-from lupusim.engines.exact.marching import March, MarchingGrid
-from lupusim.engines.exact.markov import MarkovGrid, exponentials
-from lupusim.engines.exact.renewal import RenewalGrid
+from lupusim.engines.exact.law import Law, discounted
 from lupusim.engines.exact.solution import grid_for
 from lupusim.engines.exact.stays import Beginning, stay
 from lupusim.errors import NoExactSolutionError
 
-_LONGEST_STEPS = {MarchingGrid: 1024, RenewalGrid: 2**17, MarkovGrid: 32768}
 _FIRST_HORIZON = 8.0  # years; doubled until nobody is left
 _LAST_HORIZON = 2.0**20  # years; whoever is still on the way then stays for good
 _GONE = 1e-12  # of the horizon: years that count as none
@@ -59,7 +53,7 @@ def accumulate(law: Law, until: float, *, discount: float = 0.0, tolerance: floa
     if until == 0:
         return Accumulated(time=np.zeros(law.n_states), moves=np.zeros(len(law.arcs)))
     if not law.arcs:
-        left = float(_years(until, discount))
+        left = float(discounted(until, discount))
         time = np.array([share * left if share else 0.0 for share in law.start.tolist()])
         return Accumulated(time=time, moves=np.zeros(0))
     if until == math.inf:
@@ -67,24 +61,18 @@ def accumulate(law: Law, until: float, *, discount: float = 0.0, tolerance: floa
     return _refined(law, until, discount, tolerance)
 
 
-def _years(years: float | FloatArray, discount: float) -> FloatArray:
-    """Return the discounted value of so many years from now."""
-    return np.asarray(-np.expm1(-discount * years) / discount if discount else 1.0 * years)
-
-
 def _refined(law: Law, until: float, discount: float, tolerance: float) -> Accumulated:
     """Halve the step until the extrapolated answer stands still."""
     grid = grid_for(law, np.array([until]))
-    sums, power = _method(grid, until, discount)
-    if isinstance(grid, MarkovGrid) and grid.is_exact:
-        return _split(law, sums(grid.first_steps))
     n_steps = grid.first_steps
-    coarse = sums(n_steps)
+    coarse = grid.sums(n_steps, discount)
+    if grid.is_exact:
+        return _split(law, coarse)
     previous = np.full(coarse.size, np.inf)
-    while n_steps < _LONGEST_STEPS[type(grid)]:
+    while n_steps < grid.largest_steps_of_sums:
         n_steps *= 2
-        fine = sums(n_steps)
-        best = fine + (fine - coarse) / (2**power - 1)
+        fine = grid.sums(n_steps, discount)
+        best = fine + (fine - coarse) / (2**grid.order - 1)
         if np.all(np.abs(best - previous) <= tolerance * np.maximum(until, np.abs(best))):
             return _split(law, best)
         coarse, previous = fine, best
@@ -97,59 +85,6 @@ def _refined(law: Law, until: float, discount: float, tolerance: float) -> Accum
 
 def _split(law: Law, sums: FloatArray) -> Accumulated:
     return Accumulated(time=sums[: law.n_states], moves=sums[law.n_states :])
-
-
-def _method(grid: Grid, until: float, discount: float) -> tuple[Callable[[int], FloatArray], int]:
-    """Return what gives the sums (n_states + n_arcs,) with so many steps, and its order."""
-    if isinstance(grid, MarkovGrid):
-        return lambda n: _markov_sums(grid, until, discount, n), grid.order
-    if isinstance(grid, RenewalGrid):
-        return lambda n: _sums_of(grid.law, *grid.flows(n), discount), grid.order
-    assert isinstance(grid, MarchingGrid)  # there are three methods
-    return lambda n: _marching_sums(grid, discount, n), grid.order
-
-
-def _marching_sums(grid: MarchingGrid, discount: float, n_steps: int) -> FloatArray:
-    walk = March(law=grid.law, grid=grid.edges(n_steps))
-    return _sums_of(grid.law, walk.grid, walk.flows(), discount)
-
-
-def _sums_of(law: Law, times: FloatArray, flows: FloatArray, discount: float) -> FloatArray:
-    """Return years and moves from who moves when.
-
-    A state's years are those left to whoever starts or enters, less those left at the exit.
-    """
-    left = _years(times[-1] - times, discount) * np.exp(-discount * times)
-    time = law.start * left[0]
-    worth = flows @ left
-    for arc, value in zip(law.arcs, worth.tolist(), strict=True):
-        time[arc.end] += value
-        time[arc.begin] -= value
-    return np.concatenate([time, flows @ np.exp(-discount * times)])
-
-
-def _markov_sums(grid: MarkovGrid, until: float, discount: float, n_steps: int) -> FloatArray:
-    """Integrate occupancy and flows beside the occupancy itself, in one enlarged system.
-
-    Van Loan (1978), IEEE Transactions on Automatic Control 23, 395-404, for each cell.
-    """
-    law, edges = grid.law, grid.edges(n_steps)
-    n, m = law.n_states, len(law.arcs)
-    growth = grid.arc_growth(edges)
-    halves = np.zeros((growth.shape[1], 2 * n + m, 2 * n + m))
-    widths = np.repeat(0.5 * np.diff(edges), 2)
-    for k, arc in enumerate(law.arcs):
-        halves[:, arc.begin, arc.end] += growth[k]
-        halves[:, arc.begin, arc.begin] -= growth[k]
-        halves[:, arc.begin, 2 * n + k] = growth[k]
-    for state in range(n):
-        halves[:, state, state] -= discount * widths
-        halves[:, state, n + state] = widths / until
-    current = np.zeros(2 * n + m)
-    current[:n] = law.start
-    for step in exponentials(grid.magnus(halves)):
-        current = current @ step
-    return np.concatenate([until * current[n : 2 * n], current[2 * n :]])
 
 
 def _for_ever(law: Law, discount: float, tolerance: float) -> Accumulated:

@@ -46,8 +46,22 @@ class Grid(Protocol):
         """Steps to give up at."""
         ...
 
+    @property
+    def largest_steps_of_sums(self) -> int:
+        """Steps to give up at where years and moves are asked for."""
+        ...
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the answer hangs on no number of steps."""
+        ...
+
     def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
         """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
+        ...
+
+    def sums(self, n_steps: int, discount: float) -> FloatArray:
+        """Return discounted years by state, then moves by arc, up to the last time, (n,)."""
         ...
 
 

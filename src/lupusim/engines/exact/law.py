@@ -70,6 +70,11 @@ class Entry:
     time_in_state: float  # years already spent in it
 
 
+def discounted(years: float | FloatArray, discount: float) -> FloatArray:
+    """Return the value of so many years from now, with a continuous discount rate per year."""
+    return np.asarray(-np.expm1(-discount * years) / discount if discount else 1.0 * years)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
     """States, arcs and starts of one kind of patient."""
@@ -137,6 +142,27 @@ class Law:
         """
         arcs = _merged([*self.arcs, *exits])
         return replace(self, n_states=self.n_states + n_ends, arcs=arcs).reached()
+
+    def sums(self, times: FloatArray, flows: FloatArray, discount: float) -> FloatArray:
+        """Return discounted years in each state and moves along each arc, (n_states + n_arcs,).
+
+        A state's years are those left to whoever starts or enters, less those left at the exit.
+
+        Parameters
+        ----------
+        times : (n_times,) array
+            Study times (years) from 0 to the last that counts.
+        flows : (n_arcs, n_times) array
+            Who moves along each arc at each time.
+        discount : float
+            Continuous rate per year.
+        """
+        left = discounted(times[-1] - times, discount) * np.exp(-discount * times)
+        time = self.start * left[0]
+        for arc, value in zip(self.arcs, (flows @ left).tolist(), strict=True):
+            time[arc.end] += value
+            time[arc.begin] -= value
+        return np.concatenate([time, flows @ np.exp(-discount * times)])
 
     def times(self, factors: Mapping[tuple[int, int], float]) -> Law:
         """Return the law with the hazards of some arcs, by begin and end, multiplied."""

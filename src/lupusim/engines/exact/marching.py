@@ -146,12 +146,19 @@ class MarchingGrid:
     method = "nonhomogeneous renewal equations"
     first_steps = 16
     largest_steps = 4096
+    largest_steps_of_sums = 1024
+    is_exact = False
 
     def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
         """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
         least = n_steps >> (n_levels - 1)
         grids = (self.edges(least, level) for level in range(n_levels))
         return [March(law=self.law, grid=grid).probabilities(self.times) for grid in grids]
+
+    def sums(self, n_steps: int, discount: float) -> FloatArray:
+        """Return discounted years by state, then moves by arc, up to the last time, (n,)."""
+        edges = self.edges(n_steps)
+        return self.law.sums(edges, March(law=self.law, grid=edges).flows(), discount)
 
     def edges(self, n_steps: int, level: int = 0) -> FloatArray:
         """Return the ends of at least `n_steps` cells, each halved `level` times."""

@@ -76,6 +76,8 @@ class RenewalGrid:
     method = "Markov renewal equations"
     first_steps = 256
     largest_steps = 2**18
+    largest_steps_of_sums = 2**17
+    is_exact = False
 
     def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
         """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
@@ -150,6 +152,10 @@ class RenewalGrid:
         for place in np.rint(breaks[np.abs(breaks - np.rint(breaks)) < _ON_GRID]).astype(int):
             on_grid[place] += self._jump(kernels, place)
         return interpolate(on_grid, self.times * (n_steps / self.times[-1]), breaks)
+
+    def sums(self, n_steps: int, discount: float) -> FloatArray:
+        """Return discounted years by state, then moves by arc, up to the last time, (n,)."""
+        return self.law.sums(*self.flows(n_steps), discount)
 
     def flows(self, n_steps: int) -> tuple[FloatArray, FloatArray]:
         """Return the grid (n_points,) and who moves along each arc there (n_arcs, n_points).
