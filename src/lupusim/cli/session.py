@@ -90,11 +90,11 @@ def patience(seconds: float, words: str, doing: str = "getting ready") -> Iterat
     doing : str
         What it is at where it is none of the parts of a simulation.
     """
-    from lupusim.planning.runs.forecast import at_work
-
     thread = threading.get_ident()
 
     def tell() -> None:
+        from lupusim.planning.runs.forecast import at_work
+
         say(f"note: {words}, now at: {at_work(thread) or doing}")
 
     timer = threading.Timer(seconds, tell)
@@ -130,12 +130,12 @@ def forewarn(
     simulates : callable
         Whether anything is simulated at all: nothing is told of what is known exactly.
     """
-    from lupusim.planning.runs.forecast import forecast
-
     words = f"an estimate of the time takes more than {_SECONDS_UNTOLD} s itself"
     with patience(_SECONDS_UNTOLD, words):
         if not simulates():
             return
+        from lupusim.planning.runs.forecast import forecast
+
         words = forecast(scenario, n_replicates, n_jobs=n_jobs).words(what)
     if words:
         say(f"note: {words}")

@@ -8,8 +8,6 @@ from dataclasses import field
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
-from lupusim.planning.controls.building import control_of
-from lupusim.planning.controls.kinds import is_controlled, sample_growth
 from lupusim.planning.execution.bench import Bench, Job, on_bench
 from lupusim.planning.execution.tasks import Score
 from lupusim.planning.execution.workers import Cores
@@ -89,8 +87,14 @@ def score_of(trial: Trial, quantity: str, n_replicates: int, *, seed: int = 0) -
     has some, and the replicates are many enough to be worth their preparation.
     """
     many = n_replicates >= FEWEST_KNOWN and n_replicates * trial.n_patients >= _WORTH_IT
-    if quantity != _CLAIMS or not many or not is_controlled(trial):
+    if quantity != _CLAIMS or not many:
         return simulate_block
+    from lupusim.planning.controls.kinds import is_controlled, sample_growth
+
+    if not is_controlled(trial):
+        return simulate_block
+    from lupusim.planning.controls.building import control_of
+
     control = control_of(trial, seed=seed, growth=sample_growth(trial, n_replicates))
     return simulate_block if control is None else Controlled(control=control)
 

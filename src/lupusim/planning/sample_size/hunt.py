@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TypeVar
 
-from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, mean_of, tested
 from lupusim.planning.sample_size.checked import Checked
@@ -59,7 +59,6 @@ class Hunt:
         self.quantity = quantity_of(only_decided(sizing.trial), search.event)
         self.simulator = Simulator(seed=search.seed, bench=search.bench)
         self.is_nested = not why_not_nested(sizing.trial)
-        self.is_controlled = self.quantity == "reject" and is_controlled(sizing.trial)
         self.batches: list[Batch] = []
         self.line: PowerLine | None = None
         self.largest = sizing.largest(search.max_patients)
@@ -68,6 +67,13 @@ class Hunt:
                 f"max_patients={search.max_patients!r} allows no trial: the smallest has "
                 f"{sizing.at(sizing.smallest).n_patients}"
             )
+
+    @cached_property
+    def is_controlled(self) -> bool:
+        """Whether chance is known in law; an exact answer never asks."""
+        from lupusim.planning.controls.kinds import is_controlled
+
+        return self.quantity == "reject" and is_controlled(self.sizing.trial)
 
     def found(self) -> SampleSize:
         """Return the answer."""
