@@ -84,7 +84,7 @@ def test_where_tables_turn_to_reject_is_what_all_tables_say(name, better):
     for sizes, alpha in product([(0, 5), (5, 0), (1, 1), (7, 12), (24, 41)], (0.025, 0.2)):
         spans = ((0, sizes[0] + 1), (0, sizes[1] + 1))
         asked = (test, better, 1, alpha, sizes, spans)
-        turns = turning_points(*asked)
+        (turns,) = turning_points(*asked[:4], (asked[4:],))
         # a law that is one number is the row of that number
         np.testing.assert_array_equal(turns.rejects(np.eye(sizes[1] + 1)), rejections(*asked))
 
@@ -98,8 +98,24 @@ def test_where_tables_turn_is_looked_for_where_a_pooled_z_turns(name, better, mo
         return verdict_on(test, few, **how)
 
     monkeypatch.setattr(tables, "verdict_on", counted)
-    turning_points(TESTS[name], better, 1, 0.03, (300, 210), ((40, 130), (20, 190)))
+    turning_points(TESTS[name], better, 1, 0.03, (((300, 210), ((40, 130), (20, 190))),))
     assert 1 <= len(asked) <= 3
+
+
+@pytest.mark.parametrize("better", Better)
+def test_where_tables_of_several_sizes_turn_is_as_of_each_alone(better):
+    asked = (TESTS["miettinen_nurminen"], better, 1, 0.025)
+    cases = (
+        ((30, 31), ((4, 20), (9, 25))),
+        ((0, 61), ((0, 1), (9, 25))),
+        ((31, 30), ((4, 9), (0, 31))),
+        ((12, 300), ((0, 13), (3, 290))),
+    )
+    together = turning_points(*asked, cases)
+    for turns, case in zip(together, cases, strict=True):
+        (alone,) = turning_points(*asked, (case,))
+        np.testing.assert_array_equal(turns.place, alone.place)
+    assert len({turns.place.tobytes() for turns in together}) == len(cases)
 
 
 def test_within_narrow_spans_tables_may_all_reject_or_none():
@@ -107,13 +123,14 @@ def test_within_narrow_spans_tables_may_all_reject_or_none():
     for new in ((2, 5), (30, 40), (55, 61)):
         asked = (test, Better.MORE, 1, 0.025, (60, 60), ((20, 24), new))
         law = np.full((1, new[1] - new[0]), 1.0)
-        found = turning_points(*asked).rejects(law)
+        (turns,) = turning_points(*asked[:4], (asked[4:],))
+        found = turns.rejects(law)
         np.testing.assert_array_equal(found, law @ rejections(*asked))
 
 
 @pytest.mark.parametrize("name", CONVEX)
 def test_two_sided_tests_and_those_with_a_margin_go_through_all_tables(name):
-    asked = (Better.MORE, 2, 0.05, (10, 10), ((0, 11), (0, 11)))
+    asked = (Better.MORE, 2, 0.05, (((10, 10), ((0, 11), (0, 11))),))
     assert turning_points(TESTS[name], *asked) is None
     within = TESTS["miettinen_nurminen"].with_parameters({"margin": 0.1})
     assert not within.is_convex

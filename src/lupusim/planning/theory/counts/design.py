@@ -134,18 +134,25 @@ class CountDesign:
         means = [chances[:, :, who] @ weights[who] / weights[who].sum() for who in groups]
         return np.stack(means, axis=2)
 
-    def _rejects(self, new: FloatArray, sizes: Sizes, spans: Spans) -> FloatArray:
-        """Return the chance that a test which sees no strata rejects, by responders of control.
+    def _rejects(
+        self, laws: Sequence[FloatArray], cases: Sequence[tuple[Sizes, Spans]]
+    ) -> list[FloatArray]:
+        """Return the chances that a test which sees no strata rejects, by responders of control.
 
-        `new` is the chance of the responders of the experimental arm, (n_laws, n_numbers).
+        In each of some cases of arm sizes and responders; `laws` are the chances of those of the
+        experimental arm, (n_laws, n_numbers).
         """
         analysis, better = self.analysis, self.endpoint.better
-        check_sizes(analysis, sizes)
+        for sizes, _ in cases:
+            check_sizes(analysis, sizes)
         if analysis.test.formula == "strata":
-            return np.asarray(new @ one_stratum(self._rule, sizes, spans))
-        asked = (analysis.test, better, analysis.sided, analysis.alpha, sizes, spans)
-        turns = turning_points(*asked)
-        return np.asarray(new @ rejections(*asked)) if turns is None else turns.rejects(new)
+            tables = [one_stratum(self._rule, *case) for case in cases]
+        else:
+            asked = (analysis.test, better, analysis.sided, analysis.alpha)
+            if (turns := turning_points(*asked, tuple(cases))) is not None:
+                return [turn.rejects(new) for turn, new in zip(turns, laws, strict=True)]
+            tables = [rejections(*asked, *case) for case in cases]
+        return [np.asarray(new @ table) for new, table in zip(laws, tables, strict=True)]
 
     @property
     def _rule(self) -> Rule:
@@ -163,7 +170,8 @@ class CountDesign:
         for both, share in sizes.items():
             spans = _spans(both, chances)
             control, new = _rows(both, spans, chances)
-            total += share * (self._rejects(new, both, spans) * control).sum(axis=1)
+            (rejects,) = self._rejects([new], [(both, spans)])
+            total += share * (rejects * control).sum(axis=1)
         return total
 
     def _of_two_allocated(self, share: float, chances: FloatArray) -> FloatArray:
@@ -179,10 +187,11 @@ class CountDesign:
         (of_control, control), (of_new, new) = (
             mixed_laws(first[:, arm], both[:, arm], truth[arm], spans[arm]) for arm in range(_TWO)
         )
-        total = 0.0
-        for n_new, laws in new.items():
-            sizes, here = (self.trial.n_patients - n_new, n_new), both[:, 1] == n_new
-            rejects = self._rejects(laws, sizes, _possible(spans, sizes)) @ control[sizes[0]].T
+        total, n = 0.0, self.trial.n_patients
+        sizes = [(n - n_new, n_new) for n_new in new]
+        found = self._rejects([*new.values()], [(one, _possible(spans, one)) for one in sizes])
+        for (n_control, n_new), chances in zip(sizes, found, strict=True):
+            rejects, here = chances @ control[n_control].T, both[:, 1] == n_new
             together = (weights[here] * of_new[here].T) @ of_control[here]
             total += float((rejects * together).sum())
         return total

@@ -57,15 +57,13 @@ def tables_of(sizes: Sizes, spans: Spans) -> Tables:
     return _tables(responders, control_responders, sizes)
 
 
-def _tables(responders: ArrayLike, control_responders: ArrayLike, sizes: Sizes) -> Tables:
+def _tables(
+    responders: ArrayLike, control_responders: ArrayLike, sizes: tuple[ArrayLike, ArrayLike]
+) -> Tables:
     new, control = np.asarray(responders, float), np.asarray(control_responders, float)
+    control_n, n = (np.array(np.broadcast_to(size, new.shape), float) for size in sizes)
     return Tables(
-        table=TwoByTwo(
-            responders=new,
-            n=np.full(new.size, float(sizes[1])),
-            control_responders=control,
-            control_n=np.full(new.size, float(sizes[0])),
-        )
+        table=TwoByTwo(responders=new, n=n, control_responders=control, control_n=control_n)
     )
 
 
@@ -264,38 +262,49 @@ class Turns:
 
 @lru_cache(maxsize=256)
 def turning_points(
-    test: Any, better: Better, sided: int, alpha: float, sizes: Sizes, spans: Spans
-) -> Turns | None:
-    """Return where tables turn to reject; None where they may turn more than once."""
+    test: Any, better: Better, sided: int, alpha: float, cases: tuple[tuple[Sizes, Spans], ...]
+) -> tuple[Turns, ...] | None:
+    """Return where tables turn to reject; None where they may turn more than once.
+
+    In each of some cases of arm sizes and of the responders that these may have.
+    """
     if sided != 1 or not test.is_convex:
         return None
-    # SPEED: so few tables are worked out, not all within the spans (benchmarks/table.py)
-    control, new = (np.arange(*span) for span in spans)
+    # SPEED: so few tables are worked out, not all within the spans, and those of all cases
+    # together (benchmarks/table.py)
     above = test.benefit_sign(better) > 0
-    low, high = np.zeros(control.size, dtype=np.intp), np.full(control.size, new.size)
-    near = (pooled_turn(control, sizes, alpha=alpha, above=above) - new[0]).astype(np.intp)
+    spans = np.array([span for _, span in cases])  # (n_cases, 2 arms, 2 ends)
+    each = np.ptp(spans[:, 0], axis=1)
+    n0, n1 = np.repeat([sizes for sizes, _ in cases], each, axis=0).T
+    first, many = np.repeat(spans[:, 1, 0], each), np.repeat(np.ptp(spans[:, 1], axis=1), each)
+    control = np.concatenate([np.arange(*span) for span in spans[:, 0]])
+    low, high = np.zeros(control.size, dtype=np.intp), many.copy()
+    near = (pooled_turn(control, (n0, n1), alpha=alpha, above=above) - first).astype(np.intp)
     beside = iter(_BESIDE)
     while (unsure := np.flatnonzero(low < high)).size:
         guess = (low + high)[unsure] // 2
         if (offsets := next(beside, None)) is not None:
             guess = near[unsure] + offsets[:, None]
-        places = np.clip(np.atleast_2d(guess), 0, new.size - 1)
-        asked = _tables(new[places].ravel(), np.tile(control[unsure], len(places)), sizes)
+        places = np.clip(np.atleast_2d(guess), 0, many[unsure] - 1)
+        here, of_control, of_new = (np.tile(one[unsure], len(places)) for one in (control, n0, n1))
+        asked = _tables((first[unsure] + places).ravel(), here, (of_control, of_new))
         rejected = verdict_on(test, asked, better=better, sided=sided).p_value <= alpha
         ends = (rejected == above).reshape(places.shape)
-        high[unsure] = np.minimum(high[unsure], np.where(ends, places, new.size).min(axis=0))
+        high[unsure] = np.minimum(high[unsure], np.where(ends, places, many[unsure]).min(axis=0))
         low[unsure] = np.maximum(low[unsure], np.where(ends, 0, places + 1).max(axis=0))
-    return Turns(place=low, above=above)
+    return tuple(Turns(place=place, above=above) for place in np.split(low, each.cumsum()[:-1]))
 
 
-def pooled_turn(control: IntArray, sizes: Sizes, *, alpha: float, above: bool) -> FloatArray:
+def pooled_turn(
+    control: IntArray, sizes: tuple[IntArray, IntArray], *, alpha: float, above: bool
+) -> FloatArray:
     """Return how many responders of the new arm make a pooled z of just that level.
 
     Parameters
     ----------
     control : (n_numbers,) array
         Responders of control.
-    sizes : (int, int)
+    sizes : (n_numbers,) arrays
         Patients of control and of the new arm.
     alpha : float
         One-sided.
@@ -304,9 +313,8 @@ def pooled_turn(control: IntArray, sizes: Sizes, *, alpha: float, above: bool) -
     """
     from scipy.special import ndtri
 
-    n0, n1 = sizes
-    if not (n0 and n1):  # nothing is compared; the search for a turn begins anywhere
-        return np.zeros(control.shape)
+    # where nothing is compared the search for a turn begins anywhere
+    n0, n1 = (np.maximum(size, 1) for size in sizes)
     n, rate = n0 + n1, control / n0
     spread = float(ndtri(alpha)) ** 2 * n / (n0 * n1)
     # (x / n1 - rate)^2 = spread p (1 - p), where p = (x + control) / n
