@@ -242,7 +242,7 @@ class _Step:
         if self.rates is not None and alike:
             time, winner = self._draw_constant(self.rates, rng)
         else:
-            time, winner = self._race(rng)
+            time, winner = self._race(horizon, rng)
         time += self.entry_time
         time, winner = self._cut(time, winner, horizon)
         if time.size == 0:
@@ -274,11 +274,12 @@ class _Step:
             sojourn[part] *= 1 / rates.sum()
         return sojourn, which_way(rates, n, rng)
 
-    def _race(self, rng: np.random.Generator) -> tuple[FloatArray, StateArray]:
+    def _race(self, horizon: float, rng: np.random.Generator) -> tuple[FloatArray, StateArray]:
         """Race the competing transitions: each fires when its own threshold is reached.
 
         Returns the sojourn times of the (n,) members and the number of the way each takes;
-        ``inf`` and 0 where none ever fires.
+        ``inf`` and 0 where none ever fires. Those who stay beyond the horizon may have any time
+        and way beyond it.
         """
         n = self.entry_time.size
         sojourn = np.empty(0)
@@ -287,7 +288,8 @@ class _Step:
             if (own := self.cohort.thresholds.get(way.position)) is not None:
                 latent = self._own_latent(way, own if self.who is None else own[self.who])
             else:
-                latent = self._latent(way, self._threshold(way, rng.standard_exponential(n)))
+                threshold = self._threshold(way, rng.standard_exponential(n))
+                latent = self._latent(way, threshold, horizon)
             if number == 0:
                 sojourn = latent
                 continue
@@ -296,7 +298,7 @@ class _Step:
             np.minimum(sojourn, latent, out=sojourn)
         return sojourn, winner
 
-    def _latent(self, way: _Way, threshold: FloatArray) -> FloatArray:
+    def _latent(self, way: _Way, threshold: FloatArray, horizon: float) -> FloatArray:
         """Return how long each would stay if this were the only way out."""
         course = self.cohort.courses.get(way.position)
         if course is None:
@@ -305,12 +307,14 @@ class _Step:
                 threshold,
                 time_in_state=self.group.time_in_state,
                 restart=self.restart,
+                until=horizon,
             )
         return way.transition.own_sojourn_time(
             self.entry_time,
             threshold,
             ratio=course.of(self.who),
             time_in_state=self.group.time_in_state,
+            until=horizon,
         )
 
     def _own_latent(self, way: _Way, threshold: FloatArray) -> FloatArray:

@@ -74,6 +74,7 @@ class Transition:
         *,
         time_in_state: FloatArray | float = 0.0,
         restart: FloatArray | None = None,
+        until: float = np.inf,
     ) -> FloatArray:
         """Return the time until this transition's cumulative hazard has grown by `threshold`.
 
@@ -87,11 +88,14 @@ class Transition:
             Years already spent in the state at `entry_time`.
         restart : (n_patients,) array or None
             Study time (years) of the latest restart of the treatment clock; None for 0.
+        until : float
+            Study time (years) up to which it matters when the transition fires.
 
         Returns
         -------
         (n_patients,) array
-            Years from `entry_time`; ``inf`` where the transition never fires.
+            Years from `entry_time`; ``inf`` where the transition never fires, and some time
+            beyond `until`, or ``inf``, where it fires later than that.
         """
         if not self.ratio.is_constant:
             start = self.clock_start(entry_time, time_in_state)
@@ -100,7 +104,7 @@ class Transition:
                 (np.broadcast_to(end, treated.shape), np.broadcast_to(ratio, treated.shape))
                 for end, ratio in zip((*self.ratio.breaks, np.inf), self.ratio.ratios, strict=True)
             )
-            return self._piecewise_sojourn_time(treated, threshold, start, pieces)
+            return self._piecewise_sojourn_time(treated, threshold, start, pieces, until)
         ratio = self.ratio.ratios[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = threshold if ratio == 1 else threshold / ratio
@@ -117,6 +121,7 @@ class Transition:
         *,
         ratio: IndividualRatio,
         time_in_state: float = 0.0,
+        until: float = np.inf,
     ) -> FloatArray:
         """Return the time until the cumulative hazard has grown by `threshold`.
 
@@ -128,14 +133,16 @@ class Transition:
             Treatment effect of each patient over study time, in place of :attr:`ratio`.
         time_in_state : float
             Years already spent in the state at `entry_time`.
+        until : float
+            As in :meth:`sojourn_time`.
 
         Returns
         -------
         (n_patients,) array
-            Years from `entry_time`; ``inf`` where the transition never fires.
+            As of :meth:`sojourn_time`.
         """
         start = self.clock_start(entry_time, time_in_state)
-        return self._piecewise_sojourn_time(entry_time, threshold, start, ratio.pieces())
+        return self._piecewise_sojourn_time(entry_time, threshold, start, ratio.pieces(), until)
 
     def _piecewise_sojourn_time(
         self,
@@ -143,18 +150,21 @@ class Transition:
         threshold: FloatArray,
         start: FloatArray,
         pieces: Iterable[tuple[FloatArray, FloatArray]],
+        until: float,
     ) -> FloatArray:
         """Walk through the pieces (end, ratio; all on the treatment clock) of the ratio.
 
         At entry the treatment clock shows `treatment_time`, that of the hazard `start`. SPEED: all
         columns are of those who still wait, who are picked out once for each piece, not for each
-        number of it (benchmarks/engine.py).
+        number of it (benchmarks/engine.py); an effect that fades has dozens of pieces, most of
+        which begin after follow-up. The treatment clock is never ahead of study time.
         """
-        sojourn = np.full(treatment_time.shape, np.inf)
-        waiting = np.arange(treatment_time.size)
+        sojourn, waiting = np.full(treatment_time.shape, np.inf), np.arange(treatment_time.size)
         begin, shift, remaining = treatment_time, start - treatment_time, threshold
         height = self.hazard.cumulative(begin + shift)
         for ends, ratios in pieces:
+            if (begin > until).all():
+                break
             everybody = waiting.size == sojourn.size
             end, ratio = (ends, ratios) if everybody else (ends[waiting], ratios[waiting])
             within = begin < end

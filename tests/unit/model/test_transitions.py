@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
 from lupusim.model import CLOCKS, Clock, PiecewiseRatio, Transition
+from lupusim.model.courses import IndividualRatio
 from lupusim.model.hazards import (
     ExponentialHazard,
     GammaHazard,
@@ -82,6 +84,27 @@ def test_time_in_state_0_given_as_array_or_as_number_is_the_same():
         way = transition(HAZARDS[1], Clock.RESET, ratio)
         as_array = way.sojourn_time(ENTRY, THRESHOLD, time_in_state=np.zeros(ENTRY.size))
         np.testing.assert_allclose(way.sojourn_time(ENTRY, THRESHOLD), as_array, rtol=1e-12)
+
+
+@pytest.mark.parametrize("until", [0.0, 0.8, 1.5, 1.9, 7.0])
+def test_what_fires_in_time_is_told_alike_whatever_comes_later(until):
+    treated_since = np.array([0.0, 0.0, 0.2, 0.0, 0.8, 0.4, 1.8, 4.1])
+    ratio = IndividualRatio(
+        breaks=np.tile(STEPS.breaks, (ENTRY.size, 1)).T,
+        ratios=np.tile(STEPS.ratios, (ENTRY.size, 1)).T,
+    )
+    for hazard, clock in product(HAZARDS, CLOCKS.values()):
+        way = transition(hazard, clock, STEPS)
+        for stays in (
+            partial(way.sojourn_time, ENTRY, THRESHOLD),
+            partial(way.sojourn_time, ENTRY, THRESHOLD, restart=treated_since),
+            partial(way.own_sojourn_time, ENTRY, THRESHOLD, ratio=ratio),
+        ):
+            whole, part = stays(), stays(until=until)
+            in_time = ENTRY + whole <= until
+            np.testing.assert_array_equal(part[in_time], whole[in_time])
+            assert np.all(ENTRY[~in_time] + part[~in_time] > until)
+            assert until or np.isposinf(part).any()  # later pieces are left out
 
 
 def test_equal_steps_are_no_steps():
