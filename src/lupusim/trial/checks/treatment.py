@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lupusim.trial.design import TrialParts
 
 COLUMN_ENDS = {
-    *("all", "analyzed_exact", "difference", "lower", "mcse", "q10", "q50", "q90"),
+    *("all", "analyzed_exact", "difference", "if_alike", "lower", "mcse", "q10", "q50", "q90"),
     *("ratio", "sd", "stops", "theory", "upper"),
 }
 """What columns of results end with behind the name of a quantity, as they do with an arm's name."""
