@@ -19,6 +19,7 @@ from lupusim.report.figures.runs import (
     stopping_figure,
 )
 from lupusim.report.numbers import cell
+from lupusim.report.run.layout import in_order
 from lupusim.report.run.table import main_rows
 from lupusim.simulation.patient_level.tables import SimulatedTrial, simulate_trial
 from lupusim.trial import Trial
@@ -52,7 +53,7 @@ def characteristics_tables(designs: Sequence[Named]) -> Iterator[Table]:
     columns = [dict(main_rows(point)) for _, point in designs]
     for begin in range(0, len(designs), _DESIGNS_BESIDE):
         block = range(begin, min(begin + _DESIGNS_BESIDE, len(designs)))
-        rows = dict.fromkeys(row for k in block for row in columns[k])
+        rows = in_order([columns[k] for k in block])
         part = (
             ""
             if len(designs) <= _DESIGNS_BESIDE
@@ -61,7 +62,7 @@ def characteristics_tables(designs: Sequence[Named]) -> Iterator[Table]:
         yield Table(
             caption=f"Operating characteristics{part}: estimate (Monte Carlo standard error). "
             f"{_under_what(designs[0][1])}(0) stands where trials did not differ.",
-            head=("", *(designs[k][0] for k in block)),
+            head=("quantity", *(designs[k][0] for k in block)),
             rows=tuple((row, *(columns[k].get(row, "") for k in block)) for row in rows),
         )
 

@@ -83,12 +83,12 @@ def _notes(texts: Iterable[str]) -> str:
     return "".join(f"; {note}" for note in needed)
 
 
-def _in_order(columns: Sequence[Iterable[str]]) -> list[str]:
+def in_order(columns: Sequence[Iterable[str]]) -> list[str]:
     """Return the rows of all columns; what one alone has stands before the row that follows there.
 
     Examples
     --------
-    >>> _in_order([["power (mmrm)", "months"], ["power (ancova)", "months"]])
+    >>> in_order([["power (mmrm)", "months"], ["power (ancova)", "months"]])
     ['power (mmrm)', 'power (ancova)', 'months']
     """
     rows: list[str] = []
@@ -222,7 +222,7 @@ class FittedTable:
         for position in block:
             top = Text(self.headings.tops[position])
             table.add_column(top, justify="right", overflow="fold")
-        for row in _in_order(self.columns):
+        for row in in_order(self.columns):
             cells = [self.columns[position].get(row, "") for position in block]
             if any(cells):
                 table.add_row(Text(row), *map(Text, cells))

@@ -17,6 +17,7 @@ from lupusim.analysis.group_sequential import bounds
 from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.group_sequential import planned_bounds
 from lupusim.report.document import content, files, protocol
+from lupusim.report.document.evidence import characteristics_tables
 from lupusim.report.document.html import as_html
 from lupusim.report.document.markdown import as_markdown
 from lupusim.report.document.parts import Document, Items, Listing, Section, Table, Words
@@ -182,6 +183,14 @@ def test_of_several_designs_one_is_told_whole_and_of_others_only_what_differs():
     assert all(f"{sentence}." in whole for sentence in differing.removesuffix(".").split(". "))
     shared = [sentence for sentence in whole.split(". ") if sentence not in differing]
     assert all(sentence in first for sentence in shared)
+
+
+def test_powers_by_several_tests_stand_together_and_every_column_has_a_heading():
+    result = lupusim.run(lupusim.load_scenario("phase2_sledai_24w"), 4, seed=SEED)
+    (table,) = characteristics_tables(named(result))
+    assert all(table.head)
+    powers = [number for number, row in enumerate(table.rows) if row[0].startswith("power (")]
+    assert powers == [1, 2]  # after the patients
 
 
 def test_a_long_name_of_the_first_design_is_not_repeated():
