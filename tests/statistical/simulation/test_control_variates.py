@@ -46,8 +46,9 @@ from lupusim.trial.looks import AfterPatients, Limited, WhenAny
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.observation import VisitConduct
 from lupusim.trial.population.covariates import CovariateEffect, GammaFrailty, NormalCovariate
+from lupusim.trial.treatment.arms import Lots
 from tolerance import SEED, assert_within_mcse
-from trials import DISEASE, analysis, exponential_arm, survival_trial, way
+from trials import DISEASE, analysis, counted, exponential_arm, survival_trial, way
 from trials_of_values import value_trial
 from trials_of_wins import DEATH, RANKS, win_trial
 from trials_platform import ANY, drifting, platform_trial
@@ -174,6 +175,32 @@ DOSES = (
     exponential_arm("low", 0.8, effects=(better_on(("alive", "death")),)),
 )
 SLEDAI = load_scenario("phase2_sledai_24w").points[1].trial
+LOTS = counted(
+    arms=(
+        Arm(name="placebo", model=DISEASE),
+        Arm(
+            name="cells",
+            model=DISEASE,
+            infusions=Infusions(
+                cells_per_kg=1e6,
+                lots=Lots(
+                    doses=6,
+                    sd=0.6,
+                    raises=(("active", "remission"),),
+                    lowers=(("remission", "relapse"),),
+                ),
+            ),
+            effects=(better_on(("remission", "relapse")),),
+        ),
+    ),
+    n_patients=100,
+    allocation=None,
+    dropout=Dropout(per_year=0.2, by_state={"relapse": 2.0}),
+)
+LUCKIER = replace(
+    LOTS.arms[1],
+    infusions=replace(LOTS.arms[1].infusions, lots=replace(LOTS.arms[1].infusions.lots, sd=0.9)),
+)
 SMART = replace(load_scenario("smart_msc_then_cart").points[0].trial, n_patients=480)
 KINDS: dict[str, Trial] = {
     "years in remission": win_trial("welch", primary=YEARS),
@@ -333,6 +360,23 @@ KINDS: dict[str, Trial] = {
         joins=(None, None),
         population=Population(factors=FACTORS.factors, effects=(BY_FACTOR,)),
         stratify_by=("nephritis",),
+    ),
+    "lots of unequal potency": LOTS,
+    "lots on both arms, strata": replace(
+        LOTS,
+        arms=tuple(replace(arm, infusions=LOTS.arms[1].infusions) for arm in LOTS.arms),
+        analysis=analysis("cochran_mantel_haenszel", stratify_by=("nephritis",), alpha=0.2),
+        stratify_by=("nephritis",),
+        population=Population(
+            factors=FACTORS.factors, effects=(replace(BY_FACTOR, on=(("active", "remission"),)),)
+        ),
+    ),
+    "two doses, lots": replace(
+        LOTS,
+        arms=(*LOTS.arms, replace(LOTS.arms[1], name="low", effects=())),
+        family=Family(procedure=Dunnett(ratio=(1, 1, 1))),
+        n_patients=120,
+        allocation=None,
     ),
     "stages": load_scenario("regimen_selection").points[0].trial,
     "a mixed model": value_trial("mmrm"),
@@ -503,6 +547,7 @@ HONEST = [
         "ranks of a score with a lowest one",
         "a response and a score",
         "shares at two looks",
+        "lots on both arms, strata",
         "two doses, a response",
         "years in remission",
         "strata that act, at events",
@@ -623,6 +668,7 @@ def test_a_wrong_law_of_values_is_caught(wrong: Trial, right: Trial) -> None:
             value_trial("pooled_z", "response", looks=RESPONSES, dropout="30 % a year", **STRATA),
         ),
         ("an arm that joins later", platform_trial(0.5, 0.5, population=drifting(1.2))),
+        ("lots of unequal potency", replace(LOTS, arms=(LOTS.arms[0], LUCKIER))),
     ],
 )
 def test_a_wrong_law_of_counts_or_shares_is_caught(kind: str, others: Trial) -> None:

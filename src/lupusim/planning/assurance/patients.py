@@ -29,8 +29,7 @@ def mean_over_patients(trial: Trial, arm: Arm, share: Share) -> float:
         If that is not known: the patients of one lot share its potency, events are
         correlated, or a screening decides what acts.
     """
-    infusions = arm.infusions
-    if infusions is not None and infusions.lots is not None and infusions.lots.sd > 0:
+    if arm.unequal_lots is not None:
         raise NoExactSolutionError("lots of unequal potency have no exact solution")
     correlated = trial.population.correlated
     if correlated is not None and sum(map(bool, correlated.on)) > 1:

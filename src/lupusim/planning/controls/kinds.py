@@ -10,6 +10,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_mixed, is_solved
+from lupusim.planning.controls.lots import are_lots_known
 from lupusim.planning.controls.sampled.cells import due_at_looks
 from lupusim.planning.controls.sampled.numbers import is_mean_known
 from lupusim.planning.controls.sampled.pairs import is_worth_it
@@ -152,11 +153,13 @@ def why_unlike(trial: Trial, *, dated: bool = False, anew: bool = False) -> str:
     trial : Trial
         Whose endpoint is a matter of states, and seen as the exact engine knows them to be seen.
     dated : bool
-        Whether the law may differ by the date of randomization and the factors that are known.
+        Whether the law may differ by the date of randomization, the factors that are known and
+        the lot that patients share.
     anew : bool
         Whether it may be of patients whose treatment begins anew on the way.
     """
     population, arms = trial.population, trial.arms
+    unequal = any(arm.unequal_lots for arm in arms)
     lots = [arm.infusions.lots for arm in arms if arm.infusions and arm.infusions.lots]
     treated = bool(lots) or any(arm.effects for arm in arms)
     acting = bool(population.effects) or any(arm.model.covariates for arm in arms)
@@ -166,7 +169,7 @@ def why_unlike(trial: Trial, *, dated: bool = False, anew: bool = False) -> str:
         "outcomes are correlated": population.correlated is not None,
         "patients go over to another arm's treatment": not anew and any(arm.switch for arm in arms),
         "treatment hangs on supply": trial.supply is not None and treated,
-        "patients of one lot share their luck": any(one.sd > 0 for one in lots),
+        "patients of one lot share their luck": unequal and not (dated and are_lots_known(trial)),
         "a further course begins its effect anew": not anew
         and any(arm.law.restarts_matter for arm in arms),
         "what acts on hazards may steer the allocation": acting and not known,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
+from lupusim.planning.controls.lots import LotPatients, lot_patients, luck
 from lupusim.planning.controls.parts import Baseline, LookSum
 from lupusim.planning.controls.values import ValueLaw, quadratic
 from lupusim.planning.theory.counts.asked import AllRespond
@@ -32,7 +34,13 @@ class Chances:
     """The chance of a response by arm, combination of levels and date of randomization."""
 
     dates: FloatArray  # calendar times (years); (n_dates,)
-    chance: FloatArray  # (n_arms, n_cells, n_dates)
+    luck: FloatArray  # chance of each potency of a lot; (n_luck,)
+    given: FloatArray  # that of a response, given the potency; (n_arms, n_cells, n_dates, n_luck)
+
+    @property
+    def chance(self) -> FloatArray:
+        """That of a response, (n_arms, n_cells, n_dates)."""
+        return np.asarray(self.given @ self.luck)
 
 
 def is_of_classes(trial: Trial) -> bool:
@@ -44,7 +52,12 @@ def is_of_classes(trial: Trial) -> bool:
         What is asked about.
     """
     steered = set(trial.stratify_by) & set(acting_factors(trial))
-    return bool(steered or trial.population.drift) or arms_change(trial.arms) or staged(trial)
+    return (
+        bool(steered or trial.population.drift)
+        or arms_change(trial.arms)
+        or staged(trial)
+        or any(arm.unequal_lots for arm in trial.arms)
+    )
 
 
 def staged(trial: Trial) -> bool:
@@ -75,8 +88,19 @@ def sums_of_shares(trial: Trial, asked: Comparison, baseline: Baseline) -> list[
     roots = np.sqrt(squared)
     adds = np.concatenate([root * one.adds for root, one in zip(roots, parts, strict=True)])
     adds = np.repeat(adds, classes.n_cells, axis=0)
-    chance = np.tile(pair.reshape(-1, known.dates.size), (len(squared), 1))
-    law = _Law(adds, chance, there, of_arm=np.arange(classes.number) // classes.n_cells % 2)
+    given = known.given[[0, asked.arm]].reshape(-1, known.dates.size, known.luck.size)
+    of_arm = np.arange(classes.number) // classes.n_cells % 2
+    which = classes.of(baseline, baseline.arm)
+    lots = [
+        lot_patients(
+            trial.arms[position],
+            np.where((which >= 0) & (of_arm[which] == arm), which, -1),
+            classes.number,
+            known.luck,
+        )
+        for arm, position in enumerate((0, asked.arm))
+    ]
+    law = _Law(adds, np.tile(given, (len(squared), 1, 1)), there, of_arm, lots)
     variance = sum(weight * one.variance for weight, one in zip(squared, parts, strict=True))
     return [
         LookSum(
@@ -131,24 +155,41 @@ class _Law:
     """The law of a sum over classes of patients, in each of some enrollments."""
 
     def __init__(
-        self, adds: FloatArray, chance: FloatArray, there: FloatArray, of_arm: IntArray
+        self,
+        adds: FloatArray,
+        given: FloatArray,
+        there: FloatArray,
+        of_arm: IntArray,
+        lots: Sequence[LotPatients | None],
     ) -> None:
-        self.adds, self.chance, self.there, self.of_arm = adds, chance, there, of_arm
+        self.adds, self.given, self.there, self.of_arm, self.lots = adds, given, there, of_arm, lots
 
     def __call__(self, nodes: FloatArray) -> ComplexArray:
         without, with_one = np.exp(1j * nodes * self.adds[:, :, None]).swapaxes(0, 1)[:, :, None]
-        each = np.log(without + self.chance[:, :, None] * (with_one - without))
-        found = [
-            np.tensordot(self.there[:, chosen], each[chosen], axes=([1, 2], [0, 1]))
-            for chosen in (self.of_arm == arm for arm in range(2))
-        ]
-        return np.stack(found, axis=1)
+        return np.stack([self._of_arm(*one, without, with_one) for one in enumerate(self.lots)], 1)
+
+    def _of_arm(
+        self, arm: int, lots: LotPatients | None, without: ComplexArray, with_one: ComplexArray
+    ) -> ComplexArray:
+        if lots is not None:
+            each = np.log(without + self.given[:, 0, :, None] * (with_one - without))
+            return lots.log_law(each)
+        chosen = self.of_arm == arm
+        chance = self.given[chosen, :, :1]
+        each = np.log(without[chosen] + chance * (with_one - without)[chosen])
+        return np.tensordot(self.there[:, chosen], each, axes=([1, 2], [0, 1]))
 
     def variances(self) -> FloatArray:
         """Return the variance of what each arm's patients add, (2,)."""
-        jump = (self.adds[:, 1] - self.adds[:, 0])[:, None]
-        own = (self.there.mean(axis=0) * jump**2 * self.chance * (1 - self.chance)).sum(axis=1)
-        return np.asarray(np.bincount(self.of_arm, own, 2), dtype=float)
+        return np.array([self._variance(*one) for one in enumerate(self.lots)])
+
+    def _variance(self, arm: int, lots: LotPatients | None) -> float:
+        jump = (self.adds[:, 1] - self.adds[:, 0])[:, None, None]
+        own = jump**2 * self.given * (1 - self.given)
+        if lots is not None:
+            return lots.variance((jump * self.given)[:, 0], own[:, 0])
+        chosen = self.of_arm == arm
+        return float((self.there.mean(axis=0)[chosen] * own[chosen, :, 0]).sum())
 
 
 def _classes(trial: Trial, asked: Comparison) -> Classes:
@@ -212,17 +253,21 @@ def chances(trial: Trial, endpoint: ResponseAtVisits, latest: float) -> Chances:
     names = list(dict.fromkeys(acting_factors(trial)))
     cells = cells_of(trial, ())
     shape = [len(factors[name]) for name in names]
-    found = np.zeros((len(trial.arms), math.prod(shape), dates.size))
+    at_dates = [_randomized_at(trial, date) for date in dates.tolist()] if drifts else [trial]
+    lucky, weight = luck(trial)
+    found = np.zeros((len(trial.arms), math.prod(shape), dates.size, weight.size))
     places = [
         int(np.ravel_multi_index([list(factors[n]).index(c.levels[n]) for n in names], shape))
         if names
         else 0
         for c in cells
     ]
-    truths = [_randomized_at(trial, date) for date in dates.tolist()] if drifts else [trial]
     asked = AllRespond(endpoints=(endpoint,))
-    found[:, places] = np.moveaxis(chances_of_truths(truths, asked, cells), 0, -1)
-    return Chances(dates=dates, chance=found)
+    # lots that differ come without dates
+    truths = lucky if len(lucky) > 1 else at_dates
+    of_truths = np.moveaxis(chances_of_truths(truths, asked, cells), 0, -1)
+    found[:, places] = of_truths.reshape(len(trial.arms), -1, dates.size, weight.size)
+    return Chances(dates=dates, luck=weight, given=found)
 
 
 class _AskedLast:

@@ -82,7 +82,7 @@ class Treating:
             return law, self._cohort(law, members, ratio)
         if ratio is None:
             ratio = {}
-        potency = self._potency(infusions.lots, len(infusions.at)).ravel()[members]
+        potency = self._potency(infusions.lots, infusions.patients_per_lot).ravel()[members]
         for edges, sign in ((infusions.lots.raises, 1.0), (infusions.lots.lowers, -1.0)):
             for k, t in enumerate(law.transitions):
                 if (t.from_state, t.to_state) in edges:
@@ -143,9 +143,8 @@ class Treating:
         cohort = Cohort(n_patients=members.size, rows=members, hazard_ratio=ratio, courses=courses)
         return law, cohort
 
-    def _potency(self, lots: Lots, doses_per_patient: int) -> FloatArray:
+    def _potency(self, lots: Lots, per_lot: int) -> FloatArray:
         """Return the potency of everybody's lot, shape (n_replicates, n_patients)."""
-        per_lot = max(lots.doses // doses_per_patient, 1)
         n_replicates, n_patients = self.belongs.shape
         rng = self.streams(f"lots {self.trial_arm.name}")
         potency = lots.sd * rng.standard_normal((n_replicates, -(-n_patients // per_lot)))

@@ -89,6 +89,11 @@ class Infusions:
         """Whether all patients get the same doses, of lots that are alike, at the same times."""
         return not (self.again_on or self.lots or self.missed)
 
+    @property
+    def patients_per_lot(self) -> int:
+        """How many patients a lot treats: a whole course is of one lot."""
+        return max(self.lots.doses // len(self.at), 1) if self.lots is not None else 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
@@ -149,6 +154,12 @@ class Arm:
             law = self.law_after(self.infusions.at if self.infusions else (0.0,))
             _LAWS[id(self)] = (self, law)
         return _LAWS[id(self)][1]
+
+    @property
+    def unequal_lots(self) -> Lots | None:
+        """Lots that differ in potency, so that the patients of one share their luck."""
+        lots = self.infusions.lots if self.infusions is not None else None
+        return None if lots is None or lots.sd == 0 else lots
 
     def law_after(self, infusion_times: Sequence[float]) -> MultiStateModel:
         """Return the law of patients who had their infusions at these study times (years)."""

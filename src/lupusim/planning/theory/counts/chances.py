@@ -137,7 +137,7 @@ def laws_of(arms: AlikeArms, person: Person) -> Iterator[tuple[float, Law, Float
 def _treated(arm: Arm) -> Iterator[tuple[float, MultiStateModel, str]]:
     """Yield the models of an arm's patients, by which infusions were missed."""
     infusions = arm.infusions
-    if infusions is not None and infusions.lots is not None and infusions.lots.sd > 0:
+    if arm.unequal_lots is not None:
         raise NoExactSolutionError("patients of one lot share their luck")
     if infusions is None or not (infusions.missed and arm.effects):
         yield 1.0, arm.law, arm.name

@@ -321,9 +321,13 @@ def is_enumerated(trial: Trial) -> bool:
 
 
 def independent(trial: Trial) -> bool:
-    """Return whether patients and their outcomes depend on no date, supply or other outcome."""
+    """Return whether patients and their outcomes depend on no date, supply or other outcome.
+
+    Nor on each other through a lot, nor on a treatment that begins anew on the way.
+    """
     population = trial.population
-    return not population.drift and population.correlated is None and trial.supply is None
+    alone = not population.drift and population.correlated is None and trial.supply is None
+    return alone and not any(a.unequal_lots or a.law.restarts_matter for a in trial.arms)
 
 
 def _sees_all(trial: Trial, endpoint: ResponseAtVisits) -> bool:
