@@ -18,6 +18,7 @@ from lupusim.planning.controls.kinds import (
     is_sum_of_values,
     is_timed,
 )
+from lupusim.planning.controls.lots import n_frequencies
 from lupusim.planning.controls.parts import Baseline, LookSum
 from lupusim.planning.controls.sampled.numbers import NumberLaw, number_law, sums_of_numbers
 from lupusim.planning.controls.sampled.pairs import PairLaw, pair_law, sums_of_pairs
@@ -28,7 +29,7 @@ from lupusim.planning.controls.together import is_together, together
 from lupusim.planning.controls.values import sums_of_values
 from lupusim.planning.theory.assumptions import without_failing
 from lupusim.planning.theory.expected_bounds import expected_bounds, expected_levels
-from lupusim.planning.theory.sums import SCALE, frequencies, n_nodes, step_means
+from lupusim.planning.theory.sums import SCALE, frequencies, step_means
 from lupusim.simulation.controls import Control, Score, Together
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Trial
@@ -139,7 +140,7 @@ def _scores(
             continue
         last = number == len(sums) - 1
         thresholds = (middle[:, None] + np.array(_OFFSETS if last else (0.0,))).ravel()
-        nodes = frequencies(one.spread, n_nodes(trial.n_patients))
+        nodes = frequencies(one.spread, n_frequencies(trial))
         steps = step_means(one.law(nodes).sum(axis=1), nodes, thresholds, SCALE)
         drawn = Drawn(n_steps=thresholds.size)
         if one.slopes is not None:

@@ -9,13 +9,14 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.theory.sums import ComplexArray
+from lupusim.planning.theory.sums import MANY_NODES, ComplexArray, n_nodes
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.population.covariates import NormalCovariate
 
 _MOST_NODES = 128  # of a lot's potency: more would be a lot of many patients and much luck
 _RARE = 1e-13  # chance of a potency that is left out
+_FEW_LOTS = 12  # of all patients: a sum over fewer is not nearly normal
 _LUCK = "luck of a lot"
 
 
@@ -77,6 +78,13 @@ def _n_nodes(trial: Trial) -> int:
         if (lots := arm.unequal_lots) is not None and arm.infusions is not None
     ]
     return math.ceil(16 * (1 + max(spreads)))
+
+
+def n_frequencies(trial: Trial) -> int:
+    """Return at how many frequencies a sum over a trial's patients must be known."""
+    per_lot = [a.infusions.patients_per_lot for a in trial.arms if a.unequal_lots and a.infusions]
+    few = max(per_lot, default=0) * _FEW_LOTS > trial.n_patients
+    return MANY_NODES if few else n_nodes(trial.n_patients)
 
 
 def luck(trial: Trial) -> tuple[list[Trial], FloatArray]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.planning.controls.kinds import is_sum_of_numbers
+from lupusim.planning.controls.lots import n_frequencies
 from lupusim.planning.controls.parts import LookSum
 from lupusim.planning.controls.sampled.samples import Drawn
-from lupusim.planning.theory.sums import NODES, SCALE, ComplexArray, frequencies, n_nodes, turned
+from lupusim.planning.theory.sums import NODES, SCALE, ComplexArray, frequencies, turned
 from lupusim.simulation.controls import Together
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Trial
@@ -39,7 +40,7 @@ def is_together(trial: Trial, sums: Sequence[tuple[Comparison, LookSum]]) -> boo
     arms = [one.arm for one, _ in sums]
     alone = len({one.endpoint for one, _ in sums}) == 1 and len(set(arms)) == len(arms) > 1
     kept = not (trial.interims or trial.rule.changes or arms_change(trial.arms))
-    return alone and kept and n_nodes(trial.n_patients) == NODES
+    return alone and kept and n_frequencies(trial) == NODES
 
 
 def together(

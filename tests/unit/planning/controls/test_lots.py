@@ -10,11 +10,12 @@ import pytest
 from controls_seen import assert_pays
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.model import MultiStateModel, TreatmentEffect
-from lupusim.planning.controls import lots
+from lupusim.planning.controls import building, lots
 from lupusim.planning.controls.building import control_of
 from lupusim.planning.controls.kinds import why_counted
 from lupusim.planning.controls.lots import LotPatients, lot_patients, luck
 from lupusim.planning.runs.how_known import how_known
+from lupusim.planning.theory.sums import MANY_NODES, NODES
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import Arm, Dropout, Infusions, Population, Trial
@@ -119,6 +120,20 @@ def test_twice_as_many_potencies_say_the_same(
     monkeypatch.setattr(lots, "_MOST_NODES", 300)
     monkeypatch.setattr(lots, "_n_nodes", lambda trial: 2 * n_nodes(trial))
     np.testing.assert_allclose(means(), found, atol=1e-6)
+
+
+def test_a_sum_over_two_lots_is_asked_at_more_frequencies(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = replace(NEW, infusions=replace(CELLS, lots=replace(LOTS, doses=100, sd=0.9)))
+
+    def means() -> np.ndarray:
+        trial = lot_trial(arms=(lot_trial().arms[0], new))
+        return control_of(trial).scores[0].means.mean(axis=0)
+
+    found = means()
+    monkeypatch.setattr(building, "n_frequencies", lambda _: 2 * MANY_NODES)
+    np.testing.assert_allclose(means(), found, atol=1e-6)
+    monkeypatch.setattr(building, "n_frequencies", lambda _: NODES)
+    assert np.abs(means() - found).max() > 1e-5
 
 
 @pytest.mark.parametrize("null", [False, True], ids=["truth", "null"])
