@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.analysis.outcomes import NumberOutcome, Outcome
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.simulation.controls import InCells, Whole
+from lupusim.simulation.controls import Floors, InCells, Whole
 from lupusim.trial.allocation.open_arms import is_open
 
 _BESIDE = ("in_analysis", "baseline")  # columns of a table by which nobody is compared
@@ -212,3 +212,24 @@ class CellSum:
         cell = whole.cells(self.endpoint, self.cells)
         on = np.broadcast_to(arm, cell.shape)
         return np.asarray(self.adds[on[:, : self.first], cell[:, : self.first]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellSumToCut:
+    """A sum over what cells add in which patients are when they are cut."""
+
+    endpoint: int  # position of the endpoint
+    floors: Floors  # when they are cut
+    cells: InCells
+    adds: FloatArray
+    """By arm, time of the cut and cell; (n_arms, n_times + 1, n_cells + 1), the
+    last of the times for who has not come."""
+
+    def sums(self, whole: Whole) -> FloatArray:
+        """Return the sum of each replicate, (n_replicates,)."""
+        return np.asarray(self.added(whole, whole.generated.arm).sum(axis=1))
+
+    def added(self, whole: Whole, arm: np.ndarray) -> FloatArray:
+        """Return what each patient would add on an arm, (n_replicates, n_patients)."""
+        cell, place = whole.cells_at(self.endpoint, self.cells, self.floors)
+        return np.asarray(self.adds[np.broadcast_to(arm, cell.shape), place, cell])

@@ -35,6 +35,19 @@ class CutDate:
         return np.asarray(np.clip(moved, *self.bounds))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Floors:
+    """Study times at which patients are cut for a sum: the last one that each has reached."""
+
+    cut: CutDate  # the date by which they have
+    times: FloatArray  # years, rising, from 0 on; (n_times,)
+
+    def of(self, enrolled: FloatArray) -> IntArray:
+        """Return the position of each patient's time, -1 for who comes after the date."""
+        there = self.cut.of(enrolled)[:, None] - enrolled
+        return np.asarray(np.searchsorted(self.times, there, side="right") - 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenFromValue:
     """What is taken from a value for the value at randomization."""
@@ -92,6 +105,7 @@ class Whole:
         self._outcomes: dict[int, Outcome] = {}
         self._exits: dict[tuple[int, bool], Exits] = {}
         self._cells: dict[tuple[int, int], IntArray] = {}
+        self._cut: dict[tuple[int, int], tuple[IntArray, IntArray]] = {}
 
     def outcome(self, number: int) -> Outcome:
         """Return the outcome of an endpoint, by its position in the trial."""
@@ -106,6 +120,23 @@ class Whole:
         if key not in self._cells:
             self._cells[key] = cells.of(self.outcome(number))
         return self._cells[key]
+
+    def outcome_at(self, number: int, floors: Floors) -> Outcome:
+        """Return the outcome of an endpoint, each patient's cut at a time of his own."""
+        place = floors.of(self.generated.enrollment_time)
+        # as if everybody had come so long before one date
+        came = np.where(place < 0, 1.0, -floors.times[place])
+        seen = replace(self._seen(), enrollment_time=came, cutoff=np.zeros(len(came)))
+        return self.generated.measurements[number].outcome(seen)
+
+    def cells_at(self, number: int, cells: InCells, floors: Floors) -> tuple[IntArray, IntArray]:
+        """Return the cell of each patient's outcome when it is cut, and at which of the times."""
+        key = number, id(cells)
+        if key not in self._cut:
+            outcome = self.outcome_at(number, floors)
+            place = floors.of(self.generated.enrollment_time)
+            self._cut[key] = cells.of(outcome), place
+        return self._cut[key]
 
     def exits(self, number: int, *, keeps_competing: bool = False) -> Exits:
         """Return when patients would leave the risk set of an endpoint.

@@ -30,6 +30,7 @@ from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.moments import Moments
 from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.trial import (
+    AfterLastPatient,
     Arm,
     AtCalendarTime,
     AtEvents,
@@ -50,7 +51,7 @@ from lupusim.trial.treatment.arms import Lots
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, counted, exponential_arm, survival_trial, way
 from trials_of_values import value_trial
-from trials_of_wins import DEATH, RANKS, win_trial
+from trials_of_wins import DEATH, RANKS, RELAPSES, win_trial
 from trials_platform import ANY, drifting, platform_trial
 
 pytestmark = pytest.mark.slow
@@ -175,6 +176,10 @@ DOSES = (
     exponential_arm("low", 0.8, effects=(better_on(("alive", "death")),)),
 )
 SLEDAI = load_scenario("phase2_sledai_24w").points[1].trial
+DATED = win_trial(
+    cutoff=AtCalendarTime(time=1.4),
+    dropout=Dropout(per_year=0.3, by_state={"relapse": 2.0}),
+)
 LOTS = counted(
     arms=(
         Arm(name="placebo", model=DISEASE),
@@ -463,6 +468,21 @@ KINDS: dict[str, Trial] = {
     "wins at two looks": win_trial(
         interims=(AfterPatients(patients=40, follow_up=1.0),),
         stopping=GroupSequential(alpha=0.025),
+    ),
+    "wins by a date, dropout by state": DATED,
+    "wins to a year after the last": win_trial(
+        "win_ratio",
+        primary=Hierarchy(name="both", levels=(DEATH, RELAPSES, YEARS)),
+        cutoff=AfterLastPatient(follow_up=1.0),
+        follow_up=4.0,
+        enrollment=_SITES,
+    ),
+    "two doses, wins by a date": replace(
+        DATED,
+        arms=(*DATED.arms, replace(DATED.arms[1], name="low")),
+        n_patients=120,
+        allocation=None,
+        family=Family(procedure=HOLM),
     ),
     "wins of a hazard of the time in a state": win_trial(
         arms=two_arms(RELAPSING, better_on(("well", "ill"), ("ill", "death"))),

@@ -9,11 +9,11 @@ import pytest
 
 from lupusim.endpoints import TimeInStates
 from lupusim.planning.controls.building import control_of
-from lupusim.planning.controls.sampled import numbers, pairs, samples
+from lupusim.planning.controls.sampled import floors, numbers, pairs, samples
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.moments import Moments
-from lupusim.trial import Trial
+from lupusim.trial import AtCalendarTime, Trial
 from tolerance import SEED, assert_within_mcse
 from trials import analysis
 from trials_of_wins import EFFECT, RANKS, two_doses, win_trial
@@ -25,6 +25,7 @@ _PER_RUN = 200
 _PER_RUN_OF_ARMS = 400  # their controls are more
 _FEW = 9_000  # patients of a sample, about as many as of a run, so that both errors count
 YEARS = TimeInStates(name="years", states=("remission",), until=1.0)
+DATED = win_trial(n_patients=60, cutoff=AtCalendarTime(time=1.7))
 _FEWER = 2_000  # where the exact engine knows most of their states
 
 
@@ -36,6 +37,7 @@ _FEWER = 2_000  # where the exact engine knows most of their states
         (win_trial("wilcoxon", primary=RANKS, n_patients=60), False),
         (two_doses(analysis("win_odds")), False),
         (win_trial(analysis=analysis("wilcoxon", alpha=0.2), primary=YEARS, n_patients=60), True),
+        (DATED, False),
     ],
     ids=[
         "wins",
@@ -43,6 +45,7 @@ _FEWER = 2_000  # where the exact engine knows most of their states
         "ranks, no state known",
         "two doses, no state known",
         "years",
+        "wins by a date",
     ],
 )
 def test_shares_are_unbiased_and_their_errors_honest(
@@ -54,6 +57,7 @@ def test_shares_are_unbiased_and_their_errors_honest(
         (pairs, "_PATIENTS", 600),  # who tell cells apart
         (pairs, "_TIMES", 1),
         (numbers, "_DRAWN", _FEWER),
+        (floors, "_TIMES", 4),
     ):
         monkeypatch.setattr(module, name, number)
     per_run = _PER_RUN if len(trial.arms) == 2 else _PER_RUN_OF_ARMS
@@ -81,16 +85,16 @@ def test_shares_are_unbiased_and_their_errors_honest(
 
 
 @pytest.mark.parametrize(
-    ("test", "primary", "ratio"),
+    ("right", "ratio"),
     [
-        ("win_odds", win_trial().primary, 0.5),
-        ("wilcoxon", RANKS, 0.5),
-        ("wilcoxon", YEARS, 0.6),  # a hazard ratio of 0.45 moves it less
+        (win_trial(), 0.5),
+        (DATED, 0.5),
+        (win_trial("wilcoxon", primary=RANKS), 0.5),
+        (win_trial("wilcoxon", primary=YEARS), 0.6),  # a hazard ratio of 0.45 moves it less
     ],
-    ids=["wins", "ranks", "years"],
+    ids=["wins", "wins by a date", "ranks", "years"],
 )
-def test_a_wrong_law_of_pairs_is_caught(test: str, primary: object, ratio: float) -> None:
-    right = win_trial(test, primary=primary)
+def test_a_wrong_law_of_pairs_is_caught(right: Trial, ratio: float) -> None:
     weaker = replace(right.arms[1], effects=(replace(EFFECT, hazard_ratio=ratio),))
     wrong = control_of(replace(right, arms=(right.arms[0], weaker)))
     block = Block(seed=SEED, number=0, n_replicates=3000)

@@ -12,6 +12,7 @@ from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_mixed, is_solved
 from lupusim.planning.controls.lots import are_lots_known
 from lupusim.planning.controls.sampled.cells import due_at_looks
+from lupusim.planning.controls.sampled.floors import is_cut
 from lupusim.planning.controls.sampled.numbers import is_mean_known
 from lupusim.planning.controls.sampled.pairs import is_worth_it
 from lupusim.planning.controls.shares import is_of_classes, staged
@@ -291,5 +292,5 @@ def is_paired(trial: Trial, asked: Comparison) -> bool:
     endpoint, analysis = trial.endpoints[asked.endpoint], asked.analysis
     if analysis.test.nearly != "pairs" or not is_worth_it(trial, endpoint):
         return False
-    known = None not in due_at_looks(trial, endpoint)
+    known = None not in due_at_looks(trial, endpoint) or is_cut(trial, endpoint)
     return known and _is_kept(trial) and not why_unlike(trial)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.controls.parts import in_arms
 from lupusim.planning.controls.sampled.samples import SampledLaw
 from lupusim.planning.theory.sums import ComplexArray, step_slopes
 from lupusim.trial import Endpoint, Trial
@@ -27,46 +26,66 @@ def due_time(trial: Trial, endpoint: Endpoint) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellLaw:
-    """The law of a sum over so many patients of each arm, in each of some enrollments."""
+    """The law of a sum over so many patients of each kind, in each of some enrollments."""
 
-    arm: int  # that is compared with the control
+    rows: IntArray  # of a sample: kinds of patients on the control, and on the arm; (2, n_kinds)
     sample: SampledLaw
-    adds: FloatArray  # of control and arm; (2, n_cells + 1)
-    sizes: FloatArray  # patients of both; (n_draws, 2)
+    adds: FloatArray  # of these kinds; (2, n_kinds, n_cells + 1)
+    sizes: FloatArray  # patients of each; (n_draws, 2, n_kinds)
 
-    @property
-    def chance(self) -> FloatArray:
-        """Chance of each cell, of control and arm; (2, n_cells + 1)."""
-        return self.sample.chance[[0, self.arm]]
+    def variances(self) -> FloatArray:
+        """Return the variance of what patients of control and arm add, each of mean 0; (2,)."""
+        squares = (self.sample.chance[self.rows] * self.adds**2).sum(axis=2)
+        return np.asarray((self.sizes.mean(axis=0) * squares).sum(axis=1))
 
     def __call__(self, nodes: FloatArray) -> ComplexArray:
         """Return the logarithms of the characteristic functions, (n_draws, 2, n_nodes)."""
-        return np.asarray(self.sizes[:, :, None] * np.log(self._of_one(nodes)))
+        one = np.log(self._of_one(self._waves(nodes)))
+        return np.asarray(np.einsum("dak,akn->dan", self.sizes, one))
 
-    def _of_one(self, nodes: FloatArray) -> ComplexArray:
-        return np.stack([c @ w for c, w in zip(self.chance, self._waves(nodes), strict=True)])
+    def _of_one(self, waves: ComplexArray) -> ComplexArray:
+        return np.asarray((self.sample.chance[self.rows][:, :, None] @ waves)[:, :, 0])
 
     def _waves(self, nodes: FloatArray) -> ComplexArray:
-        return np.asarray(np.exp(1j * self.adds[:, :, None] * nodes))
+        return np.asarray(np.exp(1j * self.adds[..., None] * nodes))
 
     def slopes(self, nodes: FloatArray, thresholds: FloatArray, scale: float) -> FloatArray:
         """Return by how much the means of steps move with the chance of each cell.
 
         Returns
         -------
-        (n_arms, n_cells + 1, n_steps) array
+        (n_rows, n_cells + 1, n_steps) array
         """
-        one = self._of_one(nodes)
-        whole = np.exp(self(nodes).sum(axis=1))
-        moved = (self.sizes[:, :, None] * whole[:, None]).mean(axis=0) / one
-        of_pair = step_slopes(self._waves(nodes) * moved[:, None], nodes, thresholds, scale)
-        return in_arms(of_pair, self.arm, len(self.sample.chance))
+        waves, whole = self._waves(nodes), np.exp(self(nodes).sum(axis=1))
+        moved = np.einsum("dak,dn->akn", self.sizes, whole) / len(whole) / self._of_one(waves)
+        return self._in_rows(step_slopes(waves * moved[:, :, None], nodes, thresholds, scale))
 
     def of_part(self, part: int, nodes: FloatArray, weights: ComplexArray) -> FloatArray:
         """Return by how much numbers move that hang on one part's law, as `StepSlopes` asks."""
-        one, size = self._of_one(nodes)[part], self.sizes[:, part, None]
-        moved = (size * np.exp(self(nodes)[:, part]))[:, :, None] * weights
-        found = np.zeros((*self.sample.chance.shape, weights.shape[2]))
-        of_part = self._waves(nodes)[part] @ (moved.mean(axis=0) / one[:, None])
-        found[self.arm if part else 0] = of_part.real
+        waves, whole = self._waves(nodes), np.exp(self(nodes)[:, part])
+        by_kind = np.einsum("dk,dn,dnm->knm", self.sizes[:, part], whole, weights) / len(whole)
+        of_part = waves[part] @ (by_kind / self._of_one(waves)[part][:, :, None])
+        found = np.zeros((2, *of_part.shape))
+        found[part] = of_part.real
+        return self._in_rows(found)
+
+    def _in_rows(self, of_kinds: FloatArray) -> FloatArray:
+        found = np.zeros((*self.sample.chance.shape, of_kinds.shape[-1]))
+        found[self.rows] = of_kinds
         return found
+
+
+def of_arms(arm: int, sample: SampledLaw, adds: FloatArray, sizes: FloatArray) -> CellLaw:
+    """Return the law where patients of an arm are of one kind.
+
+    Parameters
+    ----------
+    arm : int
+        That is compared with the control.
+    sample : SampledLaw
+        By arm.
+    adds, sizes : (2, n_cells + 1), (n_draws, 2) arrays
+        What patients of control and arm add, and how many there are.
+    """
+    rows = np.array([[0], [arm]])
+    return CellLaw(rows=rows, sample=sample, adds=adds[:, None], sizes=sizes[:, :, None])

@@ -14,7 +14,7 @@ from lupusim.engines.exact.accumulation import accumulate
 from lupusim.engines.exact.restarts import laws_by_course
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
-from lupusim.planning.controls.sampled.cells import CellLaw, due_at_looks
+from lupusim.planning.controls.sampled.cells import due_at_looks, of_arms
 from lupusim.planning.controls.sampled.samples import (
     Sample,
     SampledLaw,
@@ -175,13 +175,13 @@ def sums_of_numbers(
         adds = added(values, parts) - parts.mean[:, None]
         adds = np.column_stack([adds, np.zeros(_ARMS)])
         error = 1 / (parts.linear[1] * float(expected[1]))
-        chances = CellLaw(arm=asked.arm, sample=law.sample, adds=adds, sizes=sizes)
+        chances = of_arms(asked.arm, law.sample, adds, sizes)
         found.append(
             LookSum(
                 mean=mean,
                 estimate=mean * error,
                 information=float(first) if test.information_unit == "patients" else error**-2,
-                variances=expected * (chance * adds**2).sum(axis=1),
+                variances=chances.variances(),
                 law=chances,
                 sum=CellSum(
                     endpoint=asked.endpoint,

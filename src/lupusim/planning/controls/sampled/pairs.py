@@ -13,10 +13,11 @@ from lupusim.planning.controls.changes import are_cells_known, change_cells
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
 from lupusim.planning.controls.sampled.cells import CellLaw, due_at_looks, due_time
 from lupusim.planning.controls.sampled.facts import times_until
+from lupusim.planning.controls.sampled.floors import floors_of, is_cut, sizes_at
 from lupusim.planning.controls.sampled.numbers import is_mean_known, number_law
 from lupusim.planning.controls.sampled.samples import Sample, SampledLaw, sampled_law, some_patients
-from lupusim.simulation.control_classes import Cells, CellSum
-from lupusim.simulation.controls import InCells
+from lupusim.simulation.control_classes import Cells, CellSum, CellSumToCut
+from lupusim.simulation.controls import Floors, InCells, Sum
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, TestMethod, Trial
 
@@ -53,6 +54,7 @@ class PairLaw:
     """`won` and `lost`: shares of the patients of an arm, at the mean of the cell, 0 for who is in
     none; (n_arms, n_cells + 1)."""
     sample: SampledLaw  # the chances of cells
+    floors: Floors | None = None  # when patients are cut; None for never
 
 
 def is_worth_it(trial: Trial, endpoint: Endpoint) -> bool:
@@ -71,10 +73,13 @@ def _are_years_known(trial: Trial, endpoint: Endpoint) -> bool:
     return years is not None and not trial.intercurrent_events and is_mean_known(trial, years)
 
 
-def _sample(trial: Trial, endpoint: Endpoint, seed: int, growth: int) -> Sample:
+def _sample(
+    trial: Trial, endpoint: Endpoint, seed: int, growth: int, floors: Floors | None
+) -> Sample:
     """Return who is drawn; states are asked for all along, or where ranks are seen."""
     n_times, n_patients = (1, _DRAWN_OF_RANKS) if endpoint.ranks else (_TIMES, _DRAWN)
-    times = times_until(trial, due_time(trial, endpoint), n_times)
+    end = due_time(trial, endpoint) if floors is None else float(floors.times[-1])
+    times = times_until(trial, end, n_times)
     return Sample(seed=seed, n_patients=growth * n_patients, times=times)
 
 
@@ -99,8 +104,10 @@ def pair_law(trial: Trial, number: int, *, seed: int, growth: int = 1) -> PairLa
     if _are_years_known(trial, endpoint):
         years = number_law(trial, number, seed=seed, growth=growth)
         return _of_numbers(years.cells, years.sample)
-    outcome = some_patients(trial, number, _PATIENTS, seed=seed)
-    cells, sample = Cells.of_some(outcome, _PARTS), _sample(trial, endpoint, seed, growth)
+    floors = floors_of(trial) if is_cut(trial, endpoint) else None
+    outcome = some_patients(trial, number, _PATIENTS, seed=seed, floors=floors)
+    cells = Cells.of_some(outcome, _PARTS)
+    sample = _sample(trial, endpoint, seed, growth, floors)
     if endpoint.ranks:
         return _of_numbers(cells, sampled_law(trial, number, cells, sample))
     cell = cells.of(outcome)[0]
@@ -118,7 +125,8 @@ def pair_law(trial: Trial, number: int, *, seed: int, growth: int = 1) -> PairLa
         cells=cells,
         won=won,
         lost=lost,
-        sample=sampled_law(trial, number, cells, sample),
+        sample=sampled_law(trial, number, cells, sample, floors),
+        floors=floors,
     )
 
 
@@ -135,38 +143,57 @@ def sums_of_pairs(
 ) -> list[LookSum]:
     """Return the sums of a comparison of pairs, look by look; none where they can't be defined."""
     endpoint, test = trial.endpoints[asked.endpoint], asked.analysis.test
-    pair, found = baseline.pair(asked.arm), []
-    values = _Values.of(law, asked.arm, test)
-    if values is None:
-        return []
+    pair, found, n_arms = baseline.pair(asked.arm), [], len(trial.arms)
+    rows = np.array([[0], [asked.arm]]) * law.sample.n_kinds + np.arange(law.sample.n_kinds)
+    chance = law.sample.chance[rows]
     for first in due_at_looks(trial, endpoint):
-        assert first is not None  # else nobody asks
-        sizes = pair.sizes(first)
-        mean, error, adds = values.adds(sizes.mean(axis=0))
-        chances = CellLaw(
-            arm=asked.arm,
-            sample=law.sample,
-            adds=adds,
-            sizes=sizes,
-        )
-        parts = CellSum(
-            endpoint=asked.endpoint,
-            first=first,
-            cells=law.cells,
-            adds=in_arms(adds, asked.arm, len(trial.arms)),
-        )
+        sizes = _sizes(pair, law, first)
+        of_kinds = sizes.mean(axis=0)
+        expected = of_kinds.sum(axis=1)
+        mixed = (of_kinds[:, :, None] * chance).sum(axis=1) / expected[:, None]
+        values = _Values.of(law, mixed, asked.arm, test)
+        if values is None:
+            return []
+        mean, error, added = values.adds(expected)
+        adds = added[:, None] - (chance * added[:, None]).sum(axis=2, keepdims=True)
+        adds *= chance[:, :, -1:] < 1  # of a kind that was not drawn nothing is known
+        chances = CellLaw(rows=rows, sample=law.sample, adds=adds, sizes=sizes)
         found.append(
             LookSum(
                 mean=mean,
                 estimate=mean * error,
-                information=float(first) if test.information_unit == "patients" else error**-2,
-                variances=sizes.mean(axis=0) * (chances.chance * adds**2).sum(axis=1),
+                information=float(first or expected.sum())
+                if test.information_unit == "patients"
+                else error**-2,
+                variances=chances.variances(),
                 law=chances,
-                sum=parts,
+                sum=_in_trials(law, asked, in_arms(adds, asked.arm, n_arms), first),
                 slopes=chances,
             )
         )
     return found
+
+
+def _sizes(pair: Baseline, law: PairLaw, first: int | None) -> FloatArray:
+    """Return how many patients of each kind there are, (n_draws, 2, n_kinds)."""
+    if law.floors is not None:
+        return sizes_at(pair, law.floors)
+    assert first is not None  # else nobody asks
+    return pair.sizes(first)[:, :, None]
+
+
+def _in_trials(law: PairLaw, asked: Comparison, adds: FloatArray, first: int | None) -> Sum:
+    """Return the sum in simulated trials of what kinds and cells add, by arm."""
+    if law.floors is None:
+        assert first is not None  # else nobody asks
+        return CellSum(endpoint=asked.endpoint, first=first, cells=law.cells, adds=adds[:, 0])
+    nobody = np.zeros_like(adds[:, :1])
+    return CellSumToCut(
+        endpoint=asked.endpoint,
+        floors=law.floors,
+        cells=law.cells,
+        adds=np.concatenate([adds, nobody], axis=1),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -194,11 +221,14 @@ class _Values:
     pools_ranks: bool  # whether the statistic's variance is that of the ranks of both arms
 
     @classmethod
-    def of(cls, law: PairLaw, arm: int, test: TestMethod) -> _Values | None:
-        """Return those of a comparison; None where hardly any pair is won, or lost."""
+    def of(cls, law: PairLaw, chance: FloatArray, arm: int, test: TestMethod) -> _Values | None:
+        """Return those of a comparison; None where hardly any pair is won, or lost.
+
+        `chance` is that of each cell, of control and arm; (2, n_cells + 1).
+        """
         won = np.stack([law.lost[arm], law.won[0]])  # controls lose what the arm wins
         lost = np.stack([law.won[arm], law.lost[0]])
-        shares, chance = np.stack([won, lost]), law.sample.chance[[0, arm]]
+        shares = np.stack([won, lost])
         middle = (shares * chance).sum(axis=2) / chance[:, :-1].sum(axis=1)
         expected = middle.mean(axis=1)
         if expected.min() < _FEWEST:
@@ -236,7 +266,6 @@ class _Values:
         -------
         mean, error : float
         adds : (2, n_cells + 1) array
-            Of mean 0 over the patients of an arm.
         """
         known = self.chance[:, :-1].sum(axis=1)
         n = (sizes * known)[:, None]
@@ -259,7 +288,6 @@ class _Values:
             found = np.einsum("k,kac->ac", moved, share) / n
             found = (found - bend * (value**2 - 2 * square) * there / n**2) / root
             mean = self.estimate / root
-        found = found - (self.chance * found).sum(axis=1, keepdims=True)
         return mean, root, np.asarray(found)
 
     def _of_ranks(self, value: FloatArray, n: FloatArray) -> tuple[float, FloatArray]:

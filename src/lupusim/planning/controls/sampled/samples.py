@@ -16,6 +16,7 @@ from lupusim.planning.controls.sampled.facts import Facts, shares_of_facts
 from lupusim.planning.theory.sums import ComplexArray
 from lupusim.simulation.block import replicates_per_block
 from lupusim.simulation.control_classes import Cells
+from lupusim.simulation.controls import Floors, Whole
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.relabeling import is_exchangeable
@@ -28,14 +29,18 @@ _LEAST = 1e-9  # of the largest variance of what is known: beyond it, it is know
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SampledLaw:
-    """Chances of cells from a sample of patients, which err as is known."""
+    """Chances of cells from a sample of patients, which err as is known.
 
-    chance: FloatArray  # of each cell, and of being in none; (n_arms, n_cells + 1)
-    n_patients: FloatArray  # of the sample, on each arm; (n_arms,)
+    Its rows are the arms, or the kinds of patients of each, the last running fastest.
+    """
+
+    chance: FloatArray  # of each cell, and of being in none; (n_rows, n_cells + 1)
+    n_patients: FloatArray  # of the sample, in each row; (n_rows,)
     alike: bool  # whether all arms have the same patients, of whom all are then in each
     beside: FloatArray
     """Covariance of being in a cell with what the exact engine knows of patients, whose own is the
-    identity; (n_arms, n_cells + 1, n_known)."""
+    identity; (n_rows, n_cells + 1, n_known)."""
+    n_kinds: int = 1  # of patients on each arm
 
     @classmethod
     def exact(cls, chance: FloatArray) -> SampledLaw:
@@ -48,14 +53,14 @@ class SampledLaw:
 
         Parameters
         ----------
-        slopes : (n_arms, n_cells + 1, n_quantities) array
+        slopes : (n_rows, n_cells + 1, n_quantities) array
 
         Returns
         -------
         (n_quantities, n_quantities) array
         """
         if self.alike:
-            slopes = slopes.sum(axis=0, keepdims=True)
+            slopes = slopes.reshape(-1, self.n_kinds, *slopes.shape[1:]).sum(axis=0)
         found = np.zeros((slopes.shape[2],) * 2)
         for arm, slope in enumerate(slopes):
             mean = self.chance[arm] @ slope
@@ -173,8 +178,10 @@ class Sample:
     times: FloatArray  # study times (years), rising, at which it is asked for the states
 
 
-def sampled_law(trial: Trial, number: int, cells: Cells, sample: Sample) -> SampledLaw:
-    """Return the chances of cells of an endpoint, if nobody cut the data.
+def sampled_law(
+    trial: Trial, number: int, cells: Cells, sample: Sample, floors: Floors | None = None
+) -> SampledLaw:
+    """Return the chances of cells of an endpoint, if nobody cut the data, or where it is cut.
 
     They are shares of a sample of patients of the trial, which shares no stream with any run;
     moved, by a regression on the states of patients, to the shares in the states that the exact
@@ -190,37 +197,50 @@ def sampled_law(trial: Trial, number: int, cells: Cells, sample: Sample) -> Samp
         Of its outcome.
     sample : Sample
         Who is drawn.
+    floors : Floors or None
+        When patients are cut, which makes as many kinds of them; None for never.
     """
     alike, n_arms = is_exchangeable(trial), len(trial.arms)
     # where all arms are alike, what is not known of patients is so in all of them
     known = None if alike else shares_of_facts(trial, sample.times)
     n_facts = 0 if known is None else known.shape[1]
-    sums = [_Sums(cells.number + 1, n_facts) for _ in range(n_arms)]
+    n_kinds = 1 if floors is None else floors.times.size
+    sums = [_Sums(cells.number + 1, n_facts) for _ in range(n_kinds * (1 if alike else n_arms))]
     for generated, kind, facts in _patients(trial, sample, heard=n_facts > 0):
-        cell = cells.of(outcome_of(generated, number)).ravel()
-        arm = np.zeros_like(cell) if alike else generated.arm.ravel()
-        for position, one in enumerate(sums[:1] if alike else sums):
-            mine = arm == position
-            one.add(cell[mine], kind[mine], facts)
+        whole, arm = Whole(generated), generated.arm.astype(np.intp) * (not alike)
+        if floors is None:
+            cell, row = cells.of(outcome_of(generated, number)), arm
+        else:
+            cell, place = whole.cells_at(number, cells, floors)
+            row = np.where(place >= 0, arm * n_kinds + place, -1)
+        for position, one in enumerate(sums):
+            mine = row.ravel() == position
+            one.add(cell.ravel()[mine], kind[mine], facts)
     if alike:
-        sums = sums[:1] * n_arms
-    found = [one.law(None if known is None else known[k]) for k, one in enumerate(sums)]
+        sums = sums * n_arms
+    found = [one.law(None if known is None else known[k // n_kinds]) for k, one in enumerate(sums)]
     return SampledLaw(
         chance=np.stack([chance for chance, _ in found]),
-        n_patients=np.array([one.n for one in sums]),
+        n_patients=np.array([max(one.n, 1.0) for one in sums]),
         alike=alike,
         beside=np.stack([beside for _, beside in found]),
+        n_kinds=n_kinds,
     )
 
 
-def some_patients(trial: Trial, number: int, n_patients: int, *, seed: int) -> Outcome:
+def some_patients(
+    trial: Trial, number: int, n_patients: int, *, seed: int, floors: Floors | None = None
+) -> Outcome:
     """Return the outcome of so many patients, or some more, as of one trial.
 
     They share no stream with any run, nor with the sample of :func:`sampled_law`.
     """
     n_replicates = -(-n_patients // trial.n_patients)
     block = Block(seed=_seed(trial, seed, "few"), number=0, n_replicates=n_replicates)
-    return outcome_of(generate(trial, block), number).pooled()
+    generated = generate(trial, block)
+    if floors is None:
+        return outcome_of(generated, number).pooled()
+    return Whole(generated).outcome_at(number, floors).pooled()
 
 
 def _seed(trial: Trial, seed: int, purpose: str) -> int:
@@ -277,14 +297,12 @@ class _Sums:
 
     def add(self, cell: IntArray, kind: IntArray, facts: BoolArray) -> None:
         """Add patients, their cells and kinds (n_patients,), and the facts of all kinds."""
-        n_cells, n_kinds = self.in_cells.size, facts.shape[1]
-        counts = np.bincount(cell * n_kinds + kind, minlength=n_cells * n_kinds)
-        counts = counts.reshape(n_cells, n_kinds).astype(float)
-        holds = facts.astype(float)
+        n_cells, holds = self.in_cells.size, facts.astype(float)
         self.n += cell.size
-        self.in_cells += counts.sum(axis=1)
-        self.both += counts @ holds.T
-        self.facts += (holds * counts.sum(axis=0)) @ holds.T
+        self.in_cells += np.bincount(cell, minlength=n_cells)
+        for number, fact in enumerate(facts):
+            self.both[:, number] += np.bincount(cell[fact[kind]], minlength=n_cells)
+        self.facts += (holds * np.bincount(kind, minlength=facts.shape[1])) @ holds.T
 
     def law(self, known: FloatArray | None) -> tuple[FloatArray, FloatArray]:
         """Return the chances of cells, and what they have in common with what is known.
@@ -294,6 +312,8 @@ class _Sums:
         known : (n_facts,) array or None
             The true shares of the facts.
         """
+        if self.n == 0:  # who is of this kind adds nothing
+            return np.eye(1, self.in_cells.size, self.in_cells.size - 1)[0], 0.0 * self.both
         chance = self.in_cells / self.n
         if known is None:
             return chance, np.zeros((chance.size, 0))
