@@ -116,7 +116,7 @@ def test_nothing_large_is_simulated_by_check() -> None:
 EXACT = ("ln_addon_crr_76w", "phase2_sri4_24w", "single_arm_simon", "two_rates")
 SIMULATED = {
     "ln_enrichment": "simulated: trials are counted, since the trial adapts to what it sees.",
-    "lots_and_reinfusion": "of 1 of 3 designs simulated: trials are counted, since a further course",
+    "lots_and_reinfusion": "of 1 of 3 designs simulated: trials are counted, since a further",
     "survival_three_looks": "simulated, with known chance taken out unless --plain is given.",
     "supply_stress": "simulated: trials are counted, since treatment hangs on supply.",
 }

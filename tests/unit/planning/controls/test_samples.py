@@ -192,7 +192,7 @@ def test_what_has_no_control_says_why():
     score = value_trial("wilcoxon")
     stuck = replace(score.marker, correlation=1.0, baseline_correlation=1.0)
     assert why_counted(replace(score, marker=stuck)) == costs
-    dated = win_trial(cutoff=AtCalendarTime(time=1.5))
+    dated = win_trial("wilcoxon", primary=RANKS, cutoff=AtCalendarTime(time=1.5))
     assert due_at_looks(dated, dated.primary) == [None]
     assert why_counted(dated) == "how many patients a look sees is left to chance"
     assert why_counted(disease_trial(primary=win_trial().primary)) != ""
