@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.outcomes import NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.survival.exit_sums import Table, added_by_each, added_until, sums_on_arm
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.common.arrays import FloatArray, IntArray, StateArray
@@ -241,56 +241,6 @@ class Values:
             y -= adds.baseline.slope * (known - adds.baseline.mean)
         added = adds.constant[arm] + (adds.linear[arm] + adds.square[arm] * y) * y
         return np.asarray(np.where(outcome.analyzed, added, 0.0) - adds.mean[arm])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountTable:
-    """What a patient adds to a sum, by arm, years watched and number of events."""
-
-    width: float  # between the edges of cells of years watched
-    adds: FloatArray
-    """At the edges, straight between them; more events add as the last; (n_arms, n_edges,
-    n_counts)."""
-    mean: FloatArray
-    """Its mean given the time from randomization until the data are cut; (n_arms, n_edges)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountsToCut:
-    """A sum over how many events patients have until a date of its own, or until their last."""
-
-    endpoint: int  # position of the endpoint
-    cut: CutDate | None  # when the data are cut for it; None where they never are
-    table: CountTable  # what each patient adds
-
-    def sums(self, whole: Whole) -> FloatArray:
-        """Return the sum of each replicate, (n_replicates,)."""
-        arm = cast(CountOutcome, whole.outcome(self.endpoint)).arm
-        return np.asarray(self.added(whole, arm).sum(axis=1))
-
-    def added(self, whole: Whole, arm: StateArray) -> FloatArray:
-        """Return what each patient would add on an arm, (n_replicates, n_patients)."""
-        outcome, table = cast(CountOutcome, whole.outcome(self.endpoint)), self.table
-        longest, most = table.width * (table.adds.shape[1] - 1), table.adds.shape[2] - 1
-        years, count = outcome.years, outcome.count
-        there = np.full(years.shape, longest)
-        if self.cut is not None:
-            enrolled = whole.generated.enrollment_time
-            there = np.clip(self.cut.of(enrolled)[:, None] - enrolled, 0.0, longest)
-            years = np.minimum(years, there)
-            assert outcome.times is not None  # of events that are counted the dates are known
-            count = np.count_nonzero(outcome.times <= years[:, :, None], axis=2)
-        number = np.minimum(count, most).astype(np.intp)
-        of_number = np.moveaxis(table.adds, 1, 2)  # each number of events has a line over years
-        found = _between(of_number, (arm, number), years / table.width)
-        return found - _between(table.mean, (arm,), there / table.width)
-
-
-def _between(lines: FloatArray, which: tuple[np.ndarray, ...], place: FloatArray) -> FloatArray:
-    """Return the value of a line at a place in cells, straight between their edges."""
-    below = np.minimum(place.astype(np.intp), lines.shape[-1] - 2)
-    part = place - below
-    return np.asarray(lines[(*which, below)] * (1 - part) + lines[(*which, below + 1)] * part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

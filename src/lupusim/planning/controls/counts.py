@@ -13,7 +13,8 @@ from lupusim.planning.controls.event_law import EventLaw, event_law, is_of_study
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms, summed
 from lupusim.planning.controls.times import cut_dates
 from lupusim.planning.theory.sums import ComplexArray
-from lupusim.simulation.controls import CountsToCut, CountTable, CutDate
+from lupusim.simulation.control_classes import CountsToCut, CountTable
+from lupusim.simulation.controls import CutDate
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, Trial
 from lupusim.trial.durations import LONGEST_FOLLOW_UP

@@ -293,4 +293,5 @@ def is_paired(trial: Trial, asked: Comparison) -> bool:
     if analysis.test.nearly != "pairs" or not is_worth_it(trial, endpoint):
         return False
     known = None not in due_at_looks(trial, endpoint) or is_cut(trial, endpoint)
-    return known and _is_kept(trial) and not why_unlike(trial)
+    unlike = why_unlike(trial, anew=endpoint.years_in_states is not None)
+    return known and _is_kept(trial) and not unlike

@@ -24,6 +24,7 @@ from lupusim.simulation.looks.look_statistics import comparisons
 from lupusim.simulation.moments import Moments
 from lupusim.trial import AtCalendarTime, Dropout, Population
 from lupusim.trial.population.covariates import GammaFrailty
+from lupusim.trial.treatment.arms import Switch
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial
 from trials_of_values import value_trial
@@ -31,6 +32,8 @@ from trials_of_wins import RANKS, win_trial
 
 TRIAL = win_trial(n_patients=60)
 YEARS = TimeInStates(name="years", states=("remission",), until=1.0)
+CONTROL, NEW = win_trial().arms
+SWITCHING = CONTROL, replace(NEW, switch=Switch(on=("relapse",), arm=CONTROL))
 LEAVING = replace(TRIAL, dropout=Dropout(per_year=0.3, by_state={"relapse": 2.0}))
 
 
@@ -186,6 +189,7 @@ def test_pairs_that_are_hardly_ever_won_have_no_sum():
 def test_what_has_no_control_says_why():
     costs = "to draw patients for the law of its values would cost more than it brings"
     assert why_counted(win_trial("wilcoxon", primary=YEARS)) == ""
+    assert why_counted(win_trial("wilcoxon", primary=YEARS, arms=SWITCHING)) == ""
     frail = Population(frailties=(GammaFrailty(on=(("remission", "relapse"),), variance=0.5),))
     frail_years = win_trial("wilcoxon", primary=YEARS, population=frail)
     assert why_counted(frail_years) == "no exact mean is known of its years"
