@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import remembered
 from lupusim.engines.exact.law import Arc, Law, laws
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, MultiStateModel, PiecewiseRatio
@@ -15,8 +16,9 @@ from lupusim.model.hazards import PiecewiseExponentialHazard
 from lupusim.model.hazards.base import constant_rate, steps
 
 
-def laws_by_course(model: MultiStateModel) -> Iterator[tuple[float, Law]]:
-    """Yield each latent class's probability and law, of a model whose treatment may restart.
+@remembered(16)  # whoever asks whether there is one asks for it next
+def laws_by_course(model: MultiStateModel) -> tuple[tuple[float, Law], ...]:
+    """Return each latent class's probability and law, of a model whose treatment may restart.
 
     State `k` in course `c`, from 0 on, is state ``c n + k``, with `n` states of the model.
     Whoever restarts goes over to the next course; the last one may follow itself.
@@ -33,8 +35,10 @@ def laws_by_course(model: MultiStateModel) -> Iterator[tuple[float, Law]]:
     """
     courses = _courses(model)
     by_course = [_of_course(courses, number) for number in range(len(courses))]
-    for parts in zip(*by_course, strict=True):
-        yield parts[0][0], _joined(courses, [law for _, law in parts])
+    return tuple(
+        (parts[0][0], _joined(courses, [law for _, law in parts]))
+        for parts in zip(*by_course, strict=True)
+    )
 
 
 def _courses(model: MultiStateModel) -> list[MultiStateModel]:

@@ -55,7 +55,7 @@ def is_mean_known(trial: Trial, endpoint: YearsInStates) -> bool:
         return False
     try:
         for arm in trial.arms:
-            list(laws_by_course(arm.law))
+            laws_by_course(arm.law)
     except NoExactSolutionError:
         return False
     return endpoint.lost_count is not None or trial.dropout.is_never
