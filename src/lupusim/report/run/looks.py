@@ -136,12 +136,21 @@ def _may_fail(point: PointResult, number: int, plan: Bounds | None) -> bool:
 
 
 def _estimates(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
-    """Yield mean and median of a look's estimates: of all that reach it, of those that stop."""
+    """Yield mean and median of a look's estimates: of all that reach it, of those that stop.
+
+    Of several hypotheses each is followed until it is decided, which selects: what is told of a
+    later look is of the trials in which it is open still.
+    """
     for one in comparisons(point.trial) if point.trial.analysis else ():
         effect, alone = one.analysis.effect, point.trial.family is None
         whose = "" if alone else f", {_in_words(one)}"
         marked = "" if alone else f"_{one.arm_name}"
-        groups = {"": "trials that reach it", "_stops": "those that stop there"}
+        reached, ended = (
+            ("trials that reach it", "those that stop there")
+            if alone
+            else ("trials that have not decided it before", "those that decide it there")
+        )
+        groups = {"": reached, "_stops": ended}
         if number == len(point.trial.looks):
             del groups["_stops"]  # all that reach it do
         for ending, said in groups.items():

@@ -131,6 +131,8 @@ def estimates_at(
 ) -> dict[str, FloatArray]:
     """Return the estimates of one look: of all trials that reach it, and of those that end there.
 
+    One of several hypotheses ends where it is decided.
+
     Parameters
     ----------
     number : int

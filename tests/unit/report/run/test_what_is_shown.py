@@ -76,6 +76,20 @@ def test_a_look_has_rows_for_what_it_can_stop_for(
     assert {"look 2, succeeds", "look 2, fails"} <= set(rows)
 
 
+def test_a_look_tells_the_estimates_of_an_arm_while_it_is_open() -> None:
+    (point,) = run(made("dose_arms", looks="1"), 400, seed=SEED).points
+    tally = point.tally
+    shown = {look: tally.sums[f"look_{look}_estimate_high"][0] for look in (1, 2)}
+    decided = tally.sums["look_1_estimate_stops_high"][0]
+    assert shown[2] == shown[1] - decided  # of fewer trials than reach the look
+    assert shown[2] < 400 - sum(tally.sums[f"look_1_{end}"][1] for end in ("efficacy", "futility"))
+    of_high = [row.partition(" of ")[2] for row in dict(look_rows(point)) if ", high, " in row]
+    assert {one.partition(":")[0] for one in of_high} == {
+        "trials that have not decided it before",
+        "those that decide it there",
+    }
+
+
 def test_theory_stands_beside_the_rows_that_there_are() -> None:
     trial = made("time_to_event", looks="1", efficacy="none", futility="0")
     (point,) = run(trial, 100, seed=SEED).points
