@@ -62,7 +62,7 @@ COLUMNS: dict[str, Column] = {
     "missed_cutoff": Column(PROBABILITY, "share of trials whose last look never comes"),
     "flip_flop": Column(PROBABILITY, "early success, failure at the end"),
     "estimate": Column(EFFECT, "estimated effect"),
-    "estimate_stops": Column(EFFECT, "estimated effect, of trials that stop (decide it) at the look"),
+    "estimate_stops": Column(EFFECT, "estimated effect, of trials that stop or decide at the look"),
     "estimate_full": Column(EFFECT, "estimated effect in the whole population"),
     "estimate_subgroup": Column(EFFECT, "estimated effect in the subgroup"),
     "estimate_ratio": Column("ratio", "geometric mean of the estimated ratio"),

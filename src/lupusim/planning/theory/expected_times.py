@@ -134,13 +134,15 @@ def looks_before_anybody_is_due(trial: Trial) -> Iterator[str]:
     """Yield a line for every look before which hardly anybody's endpoint is due.
 
     At the last look it counts whether one patient in ten has been followed so long, at others
-    whether anybody has.
+    whether anybody has. Of trials that adapt to what they see interim looks alone are known; a
+    rule that judges another endpoint there says itself whether it is due.
     """
     due = _due(trial)
-    if due is None or trial.adaptation is not None or arms_change(trial.arms):
+    if due is None or trial.rule.early_tests() or arms_change(trial.arms):
         return
     times = _Times(trial)
-    for number, look in enumerate(trial.looks, 1):
+    looks = trial.looks if trial.adaptation is None else trial.interims
+    for number, look in enumerate(looks, 1):
         time = look.expected_time(times)
         if not math.isfinite(time):
             continue

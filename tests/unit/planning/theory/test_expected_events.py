@@ -16,6 +16,7 @@ from lupusim.planning.runs.run import run
 from lupusim.planning.theory.expected_events import looks_out_of_reach
 from lupusim.planning.theory.expected_times import (
     expected_end,
+    looks_before_anybody_is_due,
     looks_too_late,
     nobody_left,
     warnings_of,
@@ -271,6 +272,19 @@ def test_a_look_that_picks_too_late_who_is_enrolled_further_is_told() -> None:
     soon = replace(by_events, enrollment=UniformEnrollment(duration=0.1))
     assert nobody_left(soon)[0].share == 1.0
     assert nobody_left(waiting()) == ()
+
+
+def test_a_look_that_picks_before_anybody_is_due_is_told() -> None:
+    rule = SelectArms(keep=1, weights=(0.5, 0.5))
+    fast = PoissonEnrollment(sites=10, per_site_per_year=400.0)
+    looks = [AfterPatients(patients=50, follow_up=share * AT) for share in (0.5, 1.0)]
+    early, due = (
+        selection_trial(rule, 0.3, 0.3, 0.5, interims=(look,), enrollment=fast) for look in looks
+    )
+    (line,) = looks_before_anybody_is_due(early)
+    assert line.startswith("look 1 is to be expected in month ")
+    assert "when nobody has been followed for the " in line
+    assert list(looks_before_anybody_is_due(due)) == []
 
 
 def test_formulas_know_the_rate_at_which_candidates_are_eligible() -> None:
