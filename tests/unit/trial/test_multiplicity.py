@@ -17,7 +17,7 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffe
 from lupusim.analysis.registry import TESTS
 from lupusim.analysis.single_arm.tests import TwoStages
 from lupusim.simulation.adaptation import BayesianResponse, BlindedSize, PromisingZone, Shares
-from lupusim.trial import AtCalendarTime, AtEvents, Better
+from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, Better
 from trials import analysis, survival_trial
 from trials_adaptive import adaptive_trial
 
@@ -53,11 +53,29 @@ RULE = BayesianResponse()
             ),
             "does not come after",
         ),
+        (
+            lambda: survival_trial(
+                interims=tuple(AfterPatients(patients=n, follow_up=0.5) for n in (40, 20)),
+                stopping=GroupSequential(alpha=0.025),
+                analysis=analysis(),
+            ),
+            "does not come after",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(make, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_fewer_patients_who_are_followed_longer_may_come_after() -> None:
+    looks = AfterPatients(patients=40, follow_up=0.5), AfterPatients(patients=20, follow_up=1.0)
+    trial = survival_trial(
+        interims=looks, stopping=GroupSequential(alpha=0.025), analysis=analysis()
+    )
+    assert trial.interims == looks
+    in_turn = replace(looks[0], patients=20), looks[0]
+    assert replace(trial, interims=in_turn).interims == in_turn
 
 
 def test_looks_at_dates_in_their_order_are_fine() -> None:

@@ -127,5 +127,11 @@ def _in_order(look: Cutoff, later: Cutoff) -> bool:
         same_arm = first.arm == second.arm or second.arm is None
         if first.endpoint == second.endpoint and same_arm and second.events <= first.events:
             return False
+    (n, follow_up), (later_n, later_follow_up) = (
+        one.without_limits.after_patients or (math.nan, math.nan) for one in (look, later)
+    )
+    fewer = later_n <= n and later_follow_up <= follow_up
+    if fewer and (later_n, later_follow_up) != (n, follow_up) and later.gap == 0:
+        return False
     dated = math.isfinite(look.end) and math.isfinite(later.end)
     return not dated or look.end < later.end or later.gap > 0
