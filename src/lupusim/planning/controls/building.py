@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -37,16 +37,39 @@ from lupusim.trial import Trial
 _OFFSETS = (-0.3, 0.0, 0.3)  # steps besides the expected place, which theory knows nearly
 _KEPT = 64  # trials remembered by a process
 _of_seed: dict[tuple[int, int], Callable[[Trial], Control | None]] = {}
-_known: dict[tuple[str, int, int], Control | None] = {}
+ControlKey = tuple[str, int, int]  # name of a trial, seed, growth
+Results = Callable[[Sequence[Callable[[], Control | None]]], Sequence[Control | None]]
+_known: dict[ControlKey, Control | None] = {}
 
 
-def known_control(name: str, trial: Trial, *, seed: int, growth: int = 1) -> Control | None:
-    """Return the same as :func:`control_of`, remembered by the name of the trial and the seed."""
-    key = name, seed, growth
+def know_controls(wanted: Mapping[ControlKey, Trial], results: Results) -> None:
+    """Work out control variates of several trials side by side, and remember them.
+
+    The first that a process ever knows it works out alone: what is imported for it need not be
+    imported by copies again.
+
+    Parameters
+    ----------
+    wanted : mapping of (str, int, int) to Trial
+        By what :func:`known_control` knows them by.
+    results : callable
+        Returns what several functions return.
+    """
+    if len(_known) + len(wanted) > _KEPT:
+        _known.clear()
+    new = [key for key in wanted if key not in _known][:_KEPT]
+    alone = 0 if _known else 1
+    for keys in (new[:alone], new[alone:]):
+        calls = [partial(control_of, wanted[k], seed=k[1], growth=k[2]) for k in keys]
+        _known.update(zip(keys, results(calls), strict=True))
+
+
+def known_control(key: ControlKey, trial: Trial) -> Control | None:
+    """Return the same as :func:`control_of`, remembered by name of the trial, seed and growth."""
     if key not in _known:
         if len(_known) >= _KEPT:
             _known.clear()
-        _known[key] = control_of(trial, seed=seed, growth=growth)
+        _known[key] = control_of(trial, seed=key[1], growth=key[2])
     return _known[key]
 
 

@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupusim.common.compiled.choice import share_work
 from lupusim.common.memory import release_freed_memory
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkProcess
 
+Asked = TypeVar("Asked")
+Result = TypeVar("Result")
 _AT_ONCE = 1_000  # tasks whose numbers fit into the smallest pipe, of 4,096 bytes
 _BYTES = 4  # of a number
 _LOOKS, _SECONDS_TO_END = 5, 0.002  # the system keeps a thread a moment longer than Python
@@ -76,14 +79,33 @@ def spread_over_copies(tasks: Iterator[Task], cores: int) -> Generator[Done]:
     """
     left = dict(enumerate(islice(tasks, _AT_ONCE)))
     while left:
-        for number, done in _side_by_side(left, cores):
+        for number, done in _side_by_side(left, cores, work):
             del left[number]
             yield done
         more = islice(tasks, _AT_ONCE - len(left))
         left = dict(enumerate([*left.values(), *more]))
 
 
-def _side_by_side(tasks: Mapping[int, Task], cores: int) -> Generator[tuple[int, Done]]:
+def called_in_copies(functions: Sequence[Callable[[], Result]], cores: int) -> list[Result]:
+    """Return what each function returns, called in this process or in a copy of it.
+
+    Raises
+    ------
+    WorkersError
+        If a copy cannot be started.
+    """
+    asked = dict(enumerate(functions[:_AT_ONCE]))
+    found = dict(_side_by_side(asked, cores, _call))
+    return [found[k] if k in found else function() for k, function in enumerate(functions)]
+
+
+def _call(function: Callable[[], Result]) -> Result:
+    return function()
+
+
+def _side_by_side(
+    tasks: Mapping[int, Asked], cores: int, do: Callable[[Asked], Result]
+) -> Generator[tuple[int, Result]]:
     """Yield what is finished with its number; what killed copies had is left out."""
     queue, end = os.pipe()
     os.write(end, b"".join(number.to_bytes(_BYTES, "little") for number in tasks))
@@ -93,9 +115,9 @@ def _side_by_side(tasks: Mapping[int, Task], cores: int) -> Generator[tuple[int,
     try:
         share_work(min(cores, len(tasks)))
         for _ in range(min(cores, len(tasks)) - 1):
-            _start_copy(tasks, queue, copies, arrivals)
+            _start_copy(partial(_work_off, tasks, do, queue), copies, arrivals)
         for number in _numbers(queue):
-            yield number, work(tasks[number])
+            yield number, do(tasks[number])
             yield from _arrived(arrivals, 0.0)
         while arrivals:
             yield from _arrived(arrivals, None)
@@ -110,7 +132,7 @@ def _side_by_side(tasks: Mapping[int, Task], cores: int) -> Generator[tuple[int,
 
 
 def _start_copy(
-    tasks: Mapping[int, Task], queue: int, copies: list[ForkProcess], arrivals: list[Connection]
+    work_off: Callable[[Connection], None], copies: list[ForkProcess], arrivals: list[Connection]
 ) -> None:
     from multiprocessing import get_context
 
@@ -119,7 +141,7 @@ def _start_copy(
         receiver, sender = context.Pipe(duplex=False)
         arrivals.append(receiver)
         _enlarge(sender)
-        copy = context.Process(target=_work_off, args=(tasks, queue, sender), daemon=True)
+        copy = context.Process(target=work_off, args=(sender,), daemon=True)
         with ctrl_c_held_back():
             copy.start()
     except OSError as error:
@@ -142,7 +164,9 @@ def _numbers(queue: int) -> Iterator[int]:
         yield int.from_bytes(number, "little")
 
 
-def _work_off(tasks: Mapping[int, Task], queue: int, sender: Connection) -> None:
+def _work_off(
+    tasks: Mapping[int, Asked], do: Callable[[Asked], Any], queue: int, sender: Connection
+) -> None:
     """Do in a copy whatever task is next, and send what is finished, or why it is not."""
     from multiprocessing import parent_process
 
@@ -152,13 +176,13 @@ def _work_off(tasks: Mapping[int, Task], queue: int, sender: Connection) -> None
     release_freed_memory()
     for number in _numbers(queue):
         try:
-            sender.send((number, work(tasks[number]), None))
+            sender.send((number, do(tasks[number]), None))
         except Exception as error:
             sender.send((number, None, error))
             return
 
 
-def _arrived(arrivals: list[Connection], seconds: float | None) -> Iterator[tuple[int, Done]]:
+def _arrived(arrivals: list[Connection], seconds: float | None) -> Iterator[tuple[int, Any]]:
     """Yield what copies have sent, after so many seconds at the most; forget who is gone."""
     from multiprocessing.connection import wait
 

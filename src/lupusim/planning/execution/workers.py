@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +15,9 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.threads import ONE_THREAD
 from lupusim.planning.execution.copies import (
     WHAT_IS_KEPT,
+    Result,
     WorkersError,
+    called_in_copies,
     can_copy,
     ctrl_c_held_back,
     leave_with_parent,
@@ -37,7 +39,7 @@ _warm_pools: set[int] = set()  # numbers of cores for which a pool has been star
 
 _SECONDS_BETWEEN_CALLS = 5.0  # at those who work, while nothing is finished
 
-__all__ = ["WHAT_IS_KEPT", "Cores", "Spread", "Workers", "WorkersError", "submit_all"]
+__all__ = ["WHAT_IS_KEPT", "Cores", "Result", "Spread", "Workers", "WorkersError", "submit_all"]
 
 Spread = Callable[[Iterator[Task], float], Generator[Done]]
 """Takes tasks and how many seconds they would take on one core; yields them as they finish."""
@@ -49,6 +51,15 @@ class Workers(Protocol):
     def ready(self) -> AbstractContextManager[Spread]:
         """Make ready for work, and leave nothing behind afterwards."""
         ...
+
+    def results(self, functions: Sequence[Callable[[], Result]]) -> list[Result]:
+        """Return what each of some short functions returns."""
+        ...
+
+
+def one_by_one(functions: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Return what each function returns, called in this process."""
+    return [function() for function in functions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,12 @@ class Cores:
     def ready(self) -> Iterator[Spread]:
         """Make ready; the pool is started by the first stage that pays for it."""
         yield self._spread
+
+    def results(self, functions: Sequence[Callable[[], Result]]) -> list[Result]:
+        """Call them in several processes, where these can be copies of this one."""
+        if min(len(functions), self.number) <= 1 or not can_copy():
+            return one_by_one(functions)
+        return called_in_copies(functions, self.number)
 
     def _spread(self, tasks: Iterator[Task], seconds: float) -> Generator[Done]:
         cores, copied = self.number, can_copy()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from lupusim.common.frozen import dataclass
-from lupusim.planning.controls.building import known_control
+from lupusim.planning.controls.building import ControlKey, Results, know_controls, known_control
 from lupusim.planning.execution.tasks import Task
+from lupusim.planning.execution.workers import one_by_one
 from lupusim.planning.runs.series import Difference, Series
 from lupusim.simulation.controls import Control
 from lupusim.simulation.fingerprint import content_hash
@@ -51,7 +53,9 @@ def _versus_first(points: Sequence[tuple[Series, ...]]) -> Iterator[Versus | Non
 
 
 def jobs_of(
-    missing: Mapping[str, Sequence[Block]], known: Mapping[str, Sequence[Series]]
+    missing: Mapping[str, Sequence[Block]],
+    known: Mapping[str, Sequence[Series]],
+    results: Results = one_by_one,
 ) -> list[Task]:
     """Return what is missing as tasks, each of which generates its blocks once for all.
 
@@ -65,6 +69,8 @@ def jobs_of(
         Blocks by fingerprint of the trial, or by key of the pair.
     known : mapping of str to sequence of Series
         What is meant by each.
+    results : callable
+        Returns what several functions return, as who works can do it.
     """
     needs: dict[tuple[str, Block], list[Series]] = {}
     for key, blocks in missing.items():
@@ -75,7 +81,18 @@ def jobs_of(
     jobs: dict[tuple[str, ...], list[Block]] = {}
     for (group, block), wanted in needs.items():
         jobs.setdefault((group, *(one.fingerprint for one in wanted)), []).append(block)
-    return [_job([known[key][0] for key in keys], blocks) for (_, *keys), blocks in jobs.items()]
+    groups = [([known[key][0] for key in keys], blocks) for (_, *keys), blocks in jobs.items()]
+    know_controls(dict(chain(*(_controlled(*group) for group in groups))), results)
+    return [_job(*group) for group in groups]
+
+
+def _controlled(
+    wanted: Sequence[Series], blocks: Sequence[Block]
+) -> Iterator[tuple[ControlKey, Trial]]:
+    """Yield the trials that have control variates, and what these are known by."""
+    for series in wanted:
+        for name, trial in series.trials.items() if series.controlled else ():
+            yield (name, blocks[0].seed, series.growth), trial
 
 
 def _group(series: Series) -> str:
@@ -90,10 +107,9 @@ def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
     for series in wanted:
         trials |= series.trials
         pairs += series.pairs
-        for name, trial in series.trials.items() if series.controlled else ():
-            drawn = {"seed": blocks[0].seed, "growth": series.growth}
-            if (control := known_control(name, trial, **drawn)) is not None:
-                controls[name] = control
+    for key, trial in _controlled(wanted, blocks):
+        if (control := known_control(key, trial)) is not None:
+            controls[key[0]] = control
     (fingerprint, one), *others = trials.items()
     return Task(
         fingerprint=fingerprint,

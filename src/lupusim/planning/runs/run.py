@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lupusim.common.compiled.choice import work_in_all
 from lupusim.common.frozen import dataclass
+from lupusim.planning.controls.building import Results
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.shards import Everything, Share
@@ -130,6 +131,7 @@ def run(
             scenario=scenario,
             seed=seed,
             spread=spread,
+            results_of=workers.results,
             ledger=ledger,
             share=options.share,
             listener=listener,
@@ -216,6 +218,7 @@ class _Simulation:
     scenario: Scenario
     seed: int
     spread: Spread
+    results_of: Results
     ledger: Ledger | None
     share: Share
     listener: Listener | None
@@ -275,7 +278,7 @@ class _Simulation:
             for key, blocks in missing.items()
         }
         apart = self.ledger is not None
-        jobs = [replace(job, apart=apart) for job in jobs_of(mine, self._by_key)]
+        jobs = [replace(job, apart=apart) for job in jobs_of(mine, self._by_key, self.results_of)]
         if not jobs:
             return
         if self._seconds_per_block is None:

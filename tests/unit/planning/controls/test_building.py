@@ -71,7 +71,7 @@ def test_a_number_of_events_that_never_comes_has_no_date() -> None:
     never = survival_trial(cutoff=AtEvents(events=60), hazard_ratio=0.05)
     assert is_controlled(never)
     assert control_of(never) is None
-    assert known_control("never", never, seed=1) is None
+    assert known_control(("never", 1, 1), never) is None
     (point,) = run(scenario(never, n_replicates=40)).points
     assert point.tally.moments is None
 
@@ -82,8 +82,8 @@ def test_a_number_of_events_that_never_comes_has_no_date() -> None:
 )
 def test_means_are_zero_in_a_block(test: str) -> None:
     trial = survival_trial(analysis=analysis(test))
-    control = known_control(test, trial, seed=1)
-    assert known_control(test, trial, seed=1) is control
+    control = known_control((test, 1, 1), trial)
+    assert known_control((test, 1, 1), trial) is control
     block = Block(seed=SEED, number=0, n_replicates=4000)
     values = control.values(followed({"": trial}, block)[1].generated)
     assert_within_mcse(values.mean(axis=0), 0.0, mcse=values.std(axis=0) / np.sqrt(4000))

@@ -130,7 +130,7 @@ def test_what_is_written_down_of_errors_is_all_there_is():
 
 
 def test_a_sample_hangs_on_the_seed_and_a_null_twin_errs_hardly():
-    first, again, other = (known_control("a", TRIAL, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (known_control(("a", seed, 1), TRIAL) for seed in (1, 1, 2))
     assert first is again
     assert (first.scores[0].means != other.scores[0].means).any()
     twin = control_of(TRIAL.null_twin(), seed=1)

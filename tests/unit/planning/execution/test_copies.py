@@ -148,6 +148,24 @@ found = {done.fingerprint: done for done in spread_over_copies(iter(long), 2)}
 assert sorted(found) == list("abcd")
 assert all(found[name].tallies == found["a"].tallies for name in found)
 """,
+    "functions are called in copies, in whatever order; what a killed one had is called again": """
+wanted = 2
+
+
+def answer(k):
+    if os.getpid() != ME:
+        (FOLDER / str(os.getpid())).touch()
+        if k % 3 == 2 and not (FOLDER / "died").exists():
+            (FOLDER / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    wait_for(wanted)
+    return None if k == 4 else k
+
+
+expected = [0, 1, 2, 3, None, *range(5, 12)]
+assert copies.called_in_copies([lambda k=k: answer(k) for k in range(12)], 3) == expected
+assert seen() >= 2 and not children()
+""",
     "a process with another thread is not copied": """
 done = threading.Event()
 thread = threading.Thread(target=done.wait)
