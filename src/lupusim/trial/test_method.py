@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
@@ -191,6 +191,11 @@ class TestMethod(Protocol):
     def asks_at(self) -> float | None:
         """The time since the endpoint's origin (years) that it asks about; None for none."""
         return self.parameters[self.horizon] if self.horizon else None
+
+    @property
+    def best_of(self) -> Sequence[TestMethod]:
+        """The tests of which it takes the one that says most: itself."""
+        return (self,)
 
     def of_pairs(self, won: float, lost: float) -> float:
         """Return what it estimates if such shares of all pairs are won and lost, or near it."""

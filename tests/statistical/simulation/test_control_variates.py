@@ -262,6 +262,7 @@ KINDS: dict[str, Trial] = {
         cutoff=AtEvents(events=35), follow_up=np.inf, analysis=analysis("fleming_harrington")
     ),
     "modest weights": survival_trial(analysis=analysis("magirr_burman")),
+    "the best of four weights": survival_trial(analysis=analysis("max_combo"), n_patients=80),
     "one step of the hazard ratio": survival_trial(analysis=analysis("peto")),
     "one step of the hazard ratio, strata, looks": survival_trial(
         population=BY_KIDNEY,
@@ -561,6 +562,7 @@ HONEST = [
         "looks",
         "late differences",
         "one step of the hazard ratio, strata, looks",
+        "the best of four weights",
         "curves with dropout",
         "a score, adjusted",
         "ranks of a score at two looks, unchanged where missing",
@@ -617,7 +619,9 @@ def test_a_randomization_adds_what_it_would_alone(kind: str) -> None:
         np.testing.assert_allclose(values, alone, atol=1e-12)
 
 
-@pytest.mark.parametrize("test", ["logrank", "peto", "fleming_harrington", "restricted_mean"])
+@pytest.mark.parametrize(
+    "test", ["logrank", "peto", "max_combo", "fleming_harrington", "restricted_mean"]
+)
 def test_a_wrong_law_is_caught(test: str) -> None:
     judged = analysis(test)
     wrong = control_of(survival_trial(hazard_ratio=0.52, analysis=judged))

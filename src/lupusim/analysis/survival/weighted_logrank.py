@@ -340,8 +340,15 @@ class MaxComboTest(TestMethod):
     outcome: ClassVar = SurvivalOutcome
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
+    nearly: ClassVar = "ranks"
     information_unit: ClassVar = "variance"
     independent_increments: ClassVar = False
+
+    @property
+    def best_of(self) -> tuple[FlemingHarringtonTest, ...]:
+        """The four weighted log-rank tests."""
+        shapes = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+        return tuple(FlemingHarringtonTest(rho=rho, gamma=gamma) for rho, gamma in shapes)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

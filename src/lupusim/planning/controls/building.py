@@ -97,7 +97,8 @@ def control_of(trial: Trial, *, seed: int = 0, growth: int = 1) -> Control | Non
 
 def _control_of(trial: Trial, *, seed: int, growth: int) -> Control | None:
     baseline, laws = Baseline.of(trial), _Laws(trial, seed, growth)
-    asked = ((one, _sums(trial, one, baseline, laws)) for one in comparisons(trial))
+    parts = (part for one in comparisons(trial) for part in _parts(one))
+    asked = ((one, _sums(trial, one, baseline, laws)) for one in parts)
     known = [(one, sums) for one, sums in asked if sums]
     last = [(one, sums[-1]) for one, sums in known]
     products = []
@@ -112,6 +113,12 @@ def _control_of(trial: Trial, *, seed: int, growth: int) -> Control | None:
     found += products
     sampled = covariance([means for _, means in found]) if found else None
     return Control(scores=[score for score, _ in found], sampled=sampled) if found else None
+
+
+def _parts(asked: Comparison) -> Iterator[Comparison]:
+    """Yield a comparison by each of the tests of which its own is the best."""
+    for test in asked.analysis.test.best_of:
+        yield replace(asked, analysis=replace(asked.analysis, test=test))
 
 
 class _Laws:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lupusim.analysis.survival.rank_weights import FlemingHarrington
+from lupusim.analysis.survival.weighted_logrank import MAX_COMBO_WEIGHTS
 from lupusim.endpoints import TimeToEvent
 from lupusim.model import Transition
 from lupusim.model.hazards import WeibullHazard
@@ -146,3 +148,12 @@ def test_fewer_replicates_reach_a_precision() -> None:
     plain = run(asked, options=replace(PLAIN, precision=rule)).points[0]
     assert known.power.mcse <= 0.008
     assert known.n_replicates <= plain.n_replicates
+
+
+def test_the_best_of_four_tests_has_a_sum_of_each() -> None:
+    trial = survival_trial(analysis=analysis("max_combo"))
+    parts = trial.analysis.test.best_of
+    shapes = [FlemingHarrington(rho=one.rho, gamma=one.gamma) for one in parts]
+    assert tuple(shapes) == MAX_COMBO_WEIGHTS
+    assert len(control_of(trial).scores) == len(shapes)
+    assert survival_trial().analysis.test.best_of == (survival_trial().analysis.test,)
