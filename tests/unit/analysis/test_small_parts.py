@@ -15,7 +15,12 @@ from lupusim.analysis.competing_risks.cumulative_incidence import cumulative_inc
 from lupusim.analysis.group_sequential import UserSpending
 from lupusim.analysis.multiplicity.procedures import Dunnett, dunnett_level
 from lupusim.analysis.numerics.win_levels import larger_is_better
-from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, SurvivalOutcome
+from lupusim.analysis.outcomes import (
+    CountOutcome,
+    HierarchicalOutcome,
+    NumberOutcome,
+    SurvivalOutcome,
+)
 from lupusim.analysis.power import one_look_patients
 from lupusim.analysis.proportions.beta_binomial import BetaPrior, power_prior
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, all_tables, per_distinct_table
@@ -41,6 +46,19 @@ MODEL = MultiStateModel(
 )
 
 COUNTS = ("responders", "n", "control_responders", "control_n")
+
+
+def test_shares_of_pairs_of_numbers_are_counted():
+    values = [1.0, 2.0, 2.0, 5.0, 3.0]
+    outcome = NumberOutcome(
+        values=np.array([values]),
+        included=np.ones((1, 5), dtype=bool),
+        arm=np.zeros((1, 5), dtype=np.int8),
+    )
+    below, above = outcome.against(np.array([1, 3]), np.array([0, 2, 4]))
+    assert below.tolist() == [np.mean([values[a] > values[b] for b in (0, 2, 4)]) for a in (1, 3)]
+    assert above.tolist() == [np.mean([values[a] < values[b] for b in (0, 2, 4)]) for a in (1, 3)]
+    assert above[0] == 1 / 3
 
 
 def test_dunnett_has_no_level_for_a_replicate_without_an_arm_left():
