@@ -15,6 +15,7 @@ from lupusim.planning.theory.counts.claims import decided, law_of, ways_of
 from lupusim.planning.theory.drawn import controls as drawn_controls
 from lupusim.planning.theory.drawn.controls import (
     TableControls,
+    TableSums,
     in_folds,
     without_known_chance,
 )
@@ -100,6 +101,37 @@ def test_of_single_tables_as_much_chance_is_taken_out_as_of_their_share(kind):
     left = without_known_chance(claims, controls.values(numbers))
     assert left.mean() == pytest.approx(share.value, abs=1e-12)
     assert left.std() / math.sqrt(N_TABLES) == pytest.approx(share.mcse, rel=0.01)
+
+
+@pytest.mark.slow
+def test_errors_of_rare_claims_are_honest():
+    trial = counted(
+        analysis=replace(BY_SITE, alpha=0.025),
+        population=STRATA,
+        stratify_by=("site",),
+        n_patients=330,
+    ).null_twin()
+    asked = ways_of(trial)[-1]
+    law, n_runs = law_of(trial, asked), 1_000
+    controls, shares = TableControls.of(law, asked), []
+    for run in range(n_runs):
+        numbers = in_folds(law.drawn(1_000, rng=stream(SEED, "few claims", run))).distinct()
+        shares.append(controls.sums(numbers).shares()["reject"])
+    values, errors = (np.array([getattr(one, of) for one in shares]) for of in ("value", "mcse"))
+    far = np.abs(values - values.mean()) / 1.96
+    mcse = math.sqrt(0.05 * 0.95 / n_runs)
+    assert_within_mcse(np.mean(far > errors), 0.05, mcse=mcse)
+    unaided = np.sqrt(np.maximum(errors**2 - (drawn_controls._UNSEEN / 1_000) ** 2, 0.0))
+    assert np.mean(far > unaided) > 0.05 + 4 * mcse  # without the one table more
+
+
+def test_a_table_that_controls_tell_wholly_leaves_the_error_of_one_more():
+    claims = np.arange(400) % 4 < 2
+    rows = np.column_stack([np.ones(400), claims, claims - 0.5])
+    of_folds = np.repeat((rows.T @ rows)[None] / 4, 4, axis=0)
+    share = TableSums(names=("reject",), products=of_folds).shares()["reject"]
+    assert share.value == pytest.approx(0.5)
+    assert share.mcse == pytest.approx(0.5 / 400)
 
 
 def test_a_wrong_law_is_caught(monkeypatch):

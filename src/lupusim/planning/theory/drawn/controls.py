@@ -31,6 +31,9 @@ _SCALE = 0.05
 _FADED = 16.0  # logarithm of what is left of a smoothed step at the highest frequency
 _CONSTANT = 1e-6  # spread of a statistic that does not move
 _TINY = 1e-300
+_UNSEEN = 0.5
+"""Standard deviation of one table more, of whose claim nothing is known: where claims are few,
+there may be none such among those drawn (Wilson, 1927, adds as much to the error of a share)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,8 +121,9 @@ class TableSums:
                 known_to=np.zeros((n_controls, n_controls)),
             )
             share = float(self.products[:, 0, column].sum() / n.sum())
-            plain = share, math.sqrt(share * (1 - share) / n.sum())
-            value, mcse = moments.share() or plain
+            value, mcse = share, math.sqrt(share * (1 - share) / n.sum())
+            if (reduced := moments.share()) is not None:
+                value, mcse = reduced[0], math.hypot(reduced[1], _UNSEEN / n.sum())
             found[name] = Mean(value=value, mcse=mcse, n=int(n.sum()))
         return found
 
