@@ -271,11 +271,11 @@ def test_a_design_is_called_by_what_varies_and_a_line_says_of_whom_it_is():
         f"Hazard ratio: on active to response, low disease activity or remission, msc ({path})."
     ]
     two = found(design_point={path: 1.5, "arms.msc.effects.1.hazard_ratio": 0.8})
-    assert point_name(two) == "hazard ratio, effect 1, msc = 1.5, hazard ratio, effect 2, msc = 0.8"
+    assert point_name(two) == "hazard ratio, effect 1, msc = 1.5; hazard ratio, effect 2, msc = 0.8"
     assert list(names_in_words([found()], content)) == []
     drift = {"population.effects.0.hazard_ratio": 0.57, path: 1.3}
     assert point_name(found(design_point=drift)) == (
-        "hazard ratio, population = 0.57, hazard ratio, msc = 1.3"
+        "hazard ratio, population = 0.57; hazard ratio, msc = 1.3"
     )
     content = parsed(Drafts().open_packaged("null_and_drift").text).content
     assert list(names_in_words([found(design_point=drift)], content)) == [
