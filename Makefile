@@ -18,7 +18,10 @@ PYTEST := $(BIN)/pytest -n auto --dist loadgroup --max-worker-restart 0
 MEASURED := model trial analysis
 UNTRACED := $(patsubst %,tests/%,combinations agreement property plugins interface/app \
   interface/cli $(patsubst %,statistical/%,simulation planning calibration) \
-  $(patsubst %,unit/report/%,document questions figures) unit/planning/runs/test_run.py unit/planning/execution)
+  $(patsubst %,unit/report/%,document questions figures run selftest test_manual.py test_model_pictures.py test_tables.py) \
+  $(patsubst %,unit/calibration/%,checking estimation patients posterior targets) \
+  $(patsubst %,unit/%,common test_start_up.py planning/runs/test_run.py planning/execution) \
+  $(patsubst %,interface/%,test_notebooks.py test_html.py))
 # The long suite begins with what is cheap and tells most.
 LAST := tests/statistical tests/combinations
 FIRST := $(filter-out $(LAST) tests/support,$(patsubst %/,%,$(wildcard tests/*/)))
