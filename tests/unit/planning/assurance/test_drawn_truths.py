@@ -88,9 +88,10 @@ def test_a_function_that_is_not_smooth_is_not_interpolated():
 
 
 def test_chances_that_jump_are_worked_out_at_all_draws(monkeypatch):
-    jump = lambda trials, *_: np.array(  # noqa: E731
-        [[[0.0], [float(trial.arms[1].effects[0].hazard_ratio > 2.5)]] for trial in trials]
-    )
+    def jump(trials, *_):
+        ratios = (trial.arms[1].effects[0].hazard_ratio for trial in trials)
+        return np.array([[[0.0], [float(ratio > 2.5)]] for ratio in ratios])
+
     monkeypatch.setattr(drawn_truths, "chances_of_truths", jump)
     truths = DrawnTruths.of(TRIAL, Beliefs(effect=WIDE), N, seed=SEED)
     ratios = 2.0 ** truths.strengths[truths.place]
