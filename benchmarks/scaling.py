@@ -7,7 +7,8 @@ counted with it. Start-up is from the start of the command to its first finished
 ``python benchmarks/scaling.py --part cores`` prints in two to three minutes how many times as fast
 several cores are as one: a run in a process that has simulated before, as many processes that run
 it independently at the same time (what the machine can do), the share of this that is reached, and
-a whole command with its start-up. ``LUPUSIM_BACKEND`` is that of the caller.
+a whole command with its start-up; with ``--times 5`` of runs that are five times as long.
+``LUPUSIM_BACKEND`` is that of the caller.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def command(scenario: Path | str, n_replicates: int, seed: int, n_jobs: int) -> 
     return time.perf_counter() - begin
 
 
-def cores(n_cores: int, turns: int) -> None:
+def cores(n_cores: int, turns: int, times: int) -> None:
     """Print how many times as fast several cores are, and could be.
 
     The machine: as many processes as cores, each of which runs the whole by itself, at once.
@@ -152,10 +153,11 @@ def cores(n_cores: int, turns: int) -> None:
     """
     print(f"{n_cores} cores beside one: medians of {turns} turns, and their range")
     print("case              replicates  one core    several      the machine  share  command")
-    for name, (scenario, n) in CASES.items():
+    for name, (scenario, few) in CASES.items():
+        n = times * few
         team = [Process(scenario) for _ in range(n_cores)]
         for process in team:
-            process.run(n // 10, 0, 1)
+            process.run(few // 10, 0, 1)
         one, speed, most, whole = [], [], [], []
         for turn in range(turns):
             seed = 10 * turn
@@ -203,12 +205,13 @@ if __name__ == "__main__":
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--plot", type=Path, help="an SVG or PNG of run time against work")
     parser.add_argument("--part", choices=("all", "cores"), default="all")
+    parser.add_argument("--times", type=int, default=1, help="as many replicates on several cores")
     asked = parser.parse_args()
     if asked.part == "cores":
-        cores(asked.cores, 3)
+        cores(asked.cores, 3, asked.times)
         sys.exit()
     print(f"start-up to the first block: {min(start_up() for _ in range(REPEATS)):.2f} s")
     by_replicates, by_patients = replicates(asked.most), patients()
-    cores(asked.cores, 3)
+    cores(asked.cores, 3, asked.times)
     if asked.plot:
         draw({"trials of 300 patients": by_replicates, "one trial": by_patients}, asked.plot)

@@ -10,19 +10,17 @@ import numpy as np
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in <malloc.h>
 _LARGEST_KEPT = 31 * 2**20  # bytes; glibc takes no more than 32 MB
 _MOST_KEPT = 128 * 2**20
-_N_LARGE = 3  # arrays nearly as large as that, in all less than is kept
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Make the C library keep the memory of freed arrays in the process, in large pages.
+    """Make the C library keep the memory of freed arrays in the process.
 
     SPEED: it hands arrays above a limit back to the system and has to fetch them again,
     page by page (benchmarks/cases.py: a third more trials a second; benchmarks/calibration.py:
     half as many vectors again). The limits are those of mallopt(3); Dask sets the second one so
     low that its workers take twice as long. Where there is no such function, freeing one large
-    array lifts the first limit as well. NumPy asks Linux for large pages where it makes an array
-    of 4 MB, and smaller ones that take its place have them, too (`event_rate`: 6 % faster).
+    array lifts the first limit as well.
     """
     import ctypes
 
@@ -30,8 +28,6 @@ def keep_freed_memory() -> None:
     if os.name == "posix" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
         mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
-        room = [np.empty(_LARGEST_KEPT - 2**20, dtype=np.uint8) for _ in range(_N_LARGE)]
-        del room  # untouched: it is no memory yet
 
 
 def release_freed_memory() -> None:
