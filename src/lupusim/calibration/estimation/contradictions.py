@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,7 +13,17 @@ from lupusim.calibration.estimation.joint_counts import ContradictionError, chec
 from lupusim.calibration.prediction.path_tree import TooManyPathsError, path_tree
 from lupusim.calibration.prediction.stays import check_stays
 from lupusim.calibration.targets.margins import Margin
-from lupusim.calibration.targets.questions import FirstMove, is_of_stays, states_of
+from lupusim.calibration.targets.questions import (
+    EverAfter,
+    EverIn,
+    FirstMove,
+    InStates,
+    LeftWithin,
+    Moves,
+    Question,
+    is_of_stays,
+    states_of,
+)
 from lupusim.calibration.targets.studies import DEATH, Role, Study, Target
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel, Start, Transition
@@ -20,6 +31,9 @@ from lupusim.model.hazards import ExponentialHazard
 
 _ELSEWHERE = "(elsewhere)"
 _SEPARATE = "separate patients"
+
+Move: TypeAlias = tuple[str, str]
+"""From which state to which."""
 
 
 def contradictions(study: Study) -> list[Problem]:
@@ -223,28 +237,72 @@ def _missing(target: Target, model: MultiStateModel) -> str:
 
 
 def counted_twice(study: Study, targets: Sequence[Target], model: MultiStateModel) -> list[Target]:
-    """Return the rates of a study whose events its other targets count already.
+    """Return the rates, censored curves and stays of a study whose events others count already.
 
     The deaths of 81 patients are the same whether they are published as survivors at five
-    years or per person-year until then.
+    years, as a curve, or per person-year. Counts of patients are kept first, then curves and
+    stays, which tell times, then the rates with the most events.
 
     Raises
     ------
     EvidenceError
         If the two numbers of the same events differ.
     """
-    margins = _margins(targets)
-    if study.cohort == _SEPARATE or not margins:
+    if study.cohort == _SEPARATE:
         return []
-    rates = [t for t in targets if t.measure.margins(t.measure.observed) is None]
-    return [rate for rate in rates if _is_counted(study, rate, margins, model)]
+    margins = _margins(targets)
+    known = {move for target in targets for move in _counted_moves(_margins([target]), model)}
+    of_times = [t for t in targets if t.measure.margins(t.measure.observed) is None]
+    of_times.sort(key=lambda t: (t.measure.is_poisson, -float(t.measure.observed[0])))
+    repeated = []
+    for target in of_times:
+        own = _moves(target.measure.questions[0], model)
+        if _is_counted(study, target, margins, model) or own & known:
+            repeated.append(target)
+        else:
+            known |= own
+    return repeated
+
+
+def _counted_moves(margins: Sequence[Margin], model: MultiStateModel) -> set[Move]:
+    """Return the moves that a target's counts of patients are numbers of."""
+    asked = [margin.question for margin in margins if not margin.is_condition]
+    there = [q for q in asked if isinstance(q, InStates)]
+    if there and all(margin.n is not None for margin in margins):  # who is left is elsewhere
+        asked.append(InStates(tuple(s for q in there for s in q.states), there[0].time))
+    return {move for question in asked for move in _moves(question, model)}
+
+
+def _moves(question: Question, model: MultiStateModel) -> set[Move]:
+    """Return the moves of a model that an answer is a number of, empty where there is none."""
+
+    def entering(states: Sequence[str]) -> set[Move]:
+        return {m for m in every if m[1] in states and m[0] not in states}
+
+    def leaving(states: Sequence[str]) -> set[Move]:
+        return {m for m in every if m[0] in states and m[1] not in states}
+
+    every = {(t.from_state, t.to_state) for t in model.transitions}
+    match question:
+        case Moves() | FirstMove():
+            return {m for m in every if m[0] in question.origin and m[1] in question.to}
+        case EverIn():
+            return entering(question.states)
+        case EverAfter():
+            return entering(question.then)
+        case LeftWithin():
+            return leaving(question.states)
+        case InStates():  # who can't leave is there for having come, and the other way about
+            out, into = leaving(question.states), entering(question.states)
+            return into if not out else out if not into else set()
+    return set()
 
 
 def _is_counted(
     study: Study, rate: Target, margins: Sequence[Margin], model: MultiStateModel
 ) -> bool:
     moves = rate.measure.counted_moves
-    if moves is None or not _happens_once(moves[1], moves[0], model):
+    if not margins or moves is None or not _happens_once(moves[1], moves[0], model):
         return False
     until = rate.measure.questions[0].time
     events = float(rate.measure.observed[0])

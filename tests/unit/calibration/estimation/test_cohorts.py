@@ -13,7 +13,12 @@ from scipy.stats import beta
 
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.fit import fit_studies
-from lupusim.calibration.targets.counts import EverAfterCount, EverCount, OccupancyCounts
+from lupusim.calibration.targets.counts import (
+    EverAfterCount,
+    EverCount,
+    Measure,
+    OccupancyCounts,
+)
 from lupusim.calibration.targets.replication import replicate
 from lupusim.calibration.targets.times import EventRate, MedianTime, SurvivalCurve
 from lupusim.common.rng import stream
@@ -214,6 +219,53 @@ def test_deaths_given_a_second_time_per_person_year_are_counted_once() -> None:
             free_rates(model),
             [study(alive(5.0, 68, 81), wrong, n_patients=81, cohort="one cohort")],
         )
+
+
+DEATHS = EventRate(origin=("alive",), to=("death",), events=10, person_years=290, until=5.0)
+CENSORED = SurvivalCurve(
+    states=("death",), times=(1.0, 3.0, 5.0), survival=(0.96, 0.9, 0.84), at_risk=(81, 70, 50)
+)
+DEAD = OccupancyCounts(time=5.0, counts={("death",): 13}, n=81)
+
+
+@pytest.mark.parametrize(
+    ("kept", "again"),
+    [
+        (DEATHS, DEATHS),
+        (DEATHS, replace(DEATHS, events=6, person_years=190, until=3.0)),
+        (CENSORED, DEATHS),
+        (alive(5.0, 68, 81), CENSORED),
+        (DEAD, CENSORED),
+        (OccupancyCounts(time=5.0, counts={("alive",): 68}, n=81), CENSORED),
+        (alive(4.0, 70, 81), replace(DEATHS, events=13, person_years=371.8)),
+        (alive(5.0, 81, 81), replace(DEATHS, events=0, person_years=405)),
+    ],
+)
+def test_events_of_the_same_patients_inform_once(kept: Measure, again: Measure) -> None:
+    free = free_rates(chain_model(ExponentialHazard(rate=0.02), states=("alive", "death")))
+    alone, both, apart = (
+        fit_studies([study(*some, n_patients=81, cohort=cohort)], free, seed=SEED)
+        for some, cohort in (
+            ([kept], "one cohort"),
+            ([again, kept], "one cohort"),
+            ([again, kept], "separate patients"),
+        )
+    )
+    assert both.profiles[0].upper == alone.profiles[0].upper
+    assert both.targets["soft"].tolist().count(0.0) == both.targets["soft"].size - (
+        alone.targets["soft"].size
+    )
+    assert any("count the same events already" in sentence for sentence in both.statements)
+    assert apart.profiles[0].upper < both.profiles[0].upper  # patients of their own inform twice
+
+
+def test_stays_and_the_moves_that_end_them_inform_once() -> None:
+    free = free_rates(chain_model(ExponentialHazard(rate=SLOW), ExponentialHazard(rate=FAST)))
+    stay = MedianTime(states=("ill",), median=1.7, n=40, by=5.0, is_stay=True)
+    ends = EventRate(origin=("ill",), to=("death",), events=20, person_years=50, until=5.0)
+    begins = replace(ends, origin=("well",), to=("ill",), person_years=200)
+    likelihood = Likelihood(free, [study(ends, begins, stay, n_patients=90, cohort="one cohort")])
+    assert [target.measure for _, target in likelihood.targets] == [begins, stay]
 
 
 def test_a_denominator_of_those_followed_leaves_its_target_alone() -> None:
