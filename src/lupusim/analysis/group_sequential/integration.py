@@ -120,15 +120,48 @@ def upper_bound(
     from_edge = (before.score.max(axis=1) + drift * step - np.sqrt(step) * ndtri(share)) / root
     current = np.minimum(from_start, from_edge)
     for _ in range(_MAX_NEWTON):
-        with np.errstate(divide="ignore", invalid="ignore"):  # rows that have no bound
-            tail_now = upper_tail(before, information, current, drift)
-            excess = np.log(tail_now / target)
-            change = excess * tail_now / _density(before, information, current, drift)
+        excess, change = _newton(before, information, current, target, drift)
         change = np.where(solvable, change, 0.0)
         current = current + change
         if np.all((np.abs(change) < 1e-11) | (np.abs(excess) < 1e-14) | ~solvable):
             return np.where(solvable, current, bound)
     raise ArithmeticError(f"no bound found with a tail of {tail[:5]!r}; last z {current[:5]!r}")
+
+
+def _newton(
+    before: Continuation,
+    information: FloatArray,
+    z: FloatArray,
+    tail: FloatArray,
+    drift: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the excess of the log tail at z bounds over that wanted, and the way to the bound."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows that have no bound
+        found = upper_tail(before, information, z, drift)
+        excess = np.log(found / tail)
+        change = excess * found / _density(before, information, z, drift)
+    if (lost := found == 0).any():  # so far above the bound that doubles hold nothing of it
+        change = np.where(lost, _above_heavy(before, information, tail, drift) - z, change)
+    return excess, change
+
+
+def _above_heavy(
+    before: Continuation, information: FloatArray, tail: FloatArray, drift: FloatArray
+) -> FloatArray:
+    """Return a z bound with less than a probability above it, and more than nothing.
+
+    Half of it lies in points that hold too little to matter, wherever they are; the other half is
+    what would be above if all mass lay at the uppermost of the others.
+    """
+    from scipy.special import ndtri
+
+    mass = before.tilted(drift[:, None])
+    matters = mass > tail[:, None] / (2 * mass.shape[1])
+    edge = np.where(matters, before.score, -np.inf).max(axis=1)
+    step = information - before.information[:, 0]
+    share = np.minimum(tail / (2 * mass.sum(axis=1)), 1)
+    found: FloatArray = edge + drift * step - np.sqrt(step) * ndtri(share)
+    return found / np.sqrt(information)
 
 
 def lower_bound(

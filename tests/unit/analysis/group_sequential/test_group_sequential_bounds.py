@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
 
 from lupusim.analysis.group_sequential import (
     BetaSpending,
@@ -19,7 +21,7 @@ from lupusim.analysis.group_sequential import (
     update,
     z_from_p_value,
 )
-from lupusim.analysis.group_sequential.integration import beginning, upper_bound
+from lupusim.analysis.group_sequential.integration import advance, beginning, upper_bound
 from lupusim.analysis.group_sequential.recursion import find_root
 
 
@@ -241,6 +243,29 @@ def test_bounds_of_many_trials_cannot_be_updated():
 def test_more_than_is_left_has_no_bound():
     one, zero = np.ones(1), np.zeros(1)
     assert upper_bound(beginning(1), one, 1.5 * one, zero)[0] == -np.inf
+
+
+def test_a_look_that_only_watches_just_before_the_last_leaves_its_bound() -> None:
+    """What could lie far above was stopped at the first look, though the second has no bound."""
+    first, last, stop = 0.995, 1.0005, 2.0
+    left = beginning(1)
+    for here, then, upper in ((first, 1.0, stop), (1.0, last, np.inf)):
+        left = advance(
+            left,
+            np.array([here]),
+            next_information=np.array([then]),
+            region=(np.array([-np.inf]), np.array([upper])),
+        )
+    wanted = 1e-9
+    bound = upper_bound(left, np.array([last]), np.array([wanted]), np.zeros(1))[0]
+
+    def both(score: float) -> float:
+        above = (bound * np.sqrt(last) - score) / np.sqrt(last - first)
+        return float(norm.pdf(score, scale=np.sqrt(first)) * norm.sf(above))
+
+    edge = stop * np.sqrt(first)
+    by_hand = quad(both, edge - 1, edge, epsabs=0, epsrel=1e-10)[0]
+    assert by_hand == pytest.approx(wanted, rel=1e-8)
 
 
 def test_an_iteration_that_does_not_settle_says_so(monkeypatch):
