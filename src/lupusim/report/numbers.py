@@ -22,6 +22,8 @@ def rounded(mean: Mean) -> str:
     '0.812 (0.004)'
     >>> rounded(Mean(value=1.0, mcse=0.0)), rounded(Mean(value=3 / 13, mcse=0.0))
     ('1 (0)', '0.2308 (0)')
+    >>> rounded(Mean(value=-0.0025, mcse=0.013))
+    '0.00 (0.01)'
     >>> rounded(Mean(value=0.24396, mcse=math.inf, n=1))
     '0.244 (of one)'
     """
@@ -33,7 +35,8 @@ def rounded(mean: Mean) -> str:
         digits = 6 if abs(mean.value) >= _LARGE else 4
         return f"{mean.value:.{digits}g} (0)"
     decimals = min(max(-math.floor(math.log10(mean.mcse)), 0), _MOST_DECIMALS)
-    return f"{mean.value:.{decimals}f} ({mean.mcse:.{decimals}f})"
+    value = round(mean.value, decimals) + 0.0  # no sign before a zero
+    return f"{value:.{decimals}f} ({mean.mcse:.{decimals}f})"
 
 
 def _is_none_or_all(mean: Mean) -> bool:
@@ -116,10 +119,14 @@ def error_in_hundred(mean: Mean) -> str:
 def in_hundred(mean: Mean) -> str:
     """Return a share as a count of 100; where no or every replicate had it, its 95 % limit.
 
+    It is rounded as the share is, so that a sentence and the table below it say the same.
+
     Examples
     --------
     >>> in_hundred(Mean(value=0.8123, mcse=0.004)), in_hundred(Mean(value=0.024, mcse=0.002))
     ('81', '2.4')
+    >>> in_hundred(Mean(value=0.735, mcse=0.02)), in_hundred(Mean(value=0.0125, mcse=0.006))
+    ('73', '1.3')
     >>> in_hundred(Mean(value=0.0, mcse=0.0, n=1000))
     'fewer than 0.4'
     """
@@ -128,5 +135,6 @@ def in_hundred(mean: Mean) -> str:
         if mean.value == 0:
             return f"fewer than {math.ceil(1000 * upper) / 10:.1f}"
         return f"more than {math.floor(1000 * lower) / 10:.1f}"
-    percent = 100 * mean.value
-    return f"{percent:.1f}" if percent < 10 or percent > 99 else f"{percent:.0f}"
+    if _SMALL <= mean.value <= _NEARLY_ALL:
+        return f"{100 * round(mean.value, 2):.0f}"
+    return f"{100 * round(mean.value, 3):.1f}"

@@ -74,7 +74,7 @@ class AnswerTable:
         return made
 
     def _table(self, widths: list[int]) -> Table:
-        table = Table()
+        table = Table(show_header=any(name for name, _ in self._columns))
         for (name, is_number), width in zip(self._columns, widths, strict=True):
             table.add_column(
                 Text(name),

@@ -247,7 +247,7 @@ def found(**columns):
 
 def test_what_is_known_exactly_stands_before_what_was_simulated():
     heads, rows = table_of([("", found(power_exact=0.80604)), ("b", found(power_theory=0.79))])
-    known = ["Patients", "Known power", "Power"]
+    known = ["Patients", "Power without simulation", "Power"]
     assert heads == ["Design", *known, "Type I error", "Months", "Trials simulated"]
     assert rows[0][2:4] == ["0.8060 exact", "0.80 (0.01)"]
     assert rows[1][:4] == ["b", "1 200", "0.7900 formula", "0.80 (0.01)"]

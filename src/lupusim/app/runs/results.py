@@ -16,12 +16,15 @@ from lupusim.trial.durations import MONTHS_PER_YEAR
 Point = Mapping[str, Any]
 Write = Callable[[Point], str]
 _KNOWN = {
-    "Known power": {
+    "Power without simulation": {
         "Exact power": "exact",
         "Power (drawn tables)": "drawn",
         "By formula": "formula",
     },
-    "Known type I error": {"Exact type I error": "exact", "Type I error (drawn tables)": "drawn"},
+    "Type I error without simulation": {
+        "Exact type I error": "exact",
+        "Type I error (drawn tables)": "drawn",
+    },
 }
 """Columns of what is known without simulation, and in a word how, where they are told in one."""
 _FORMULAS = ("power_theory", "power_schoenfeld", "power_lachin_foulkes")

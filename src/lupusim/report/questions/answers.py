@@ -145,7 +145,7 @@ def tornado_table(result: Tornado, called: Naming = path_in_words) -> AnswerTabl
         table.add_column(name, justify="left" if name == "number" else "right")
     for swing in result.swings:
         ends = (estimate_in_words(result, mean) for mean in (swing.at_low, swing.at_high))
-        change = f"{swing.width.value:+.4f}" if exact else rounded(swing.width)
+        change = f"{round(swing.width.value, 4) + 0.0:+.4f}" if exact else rounded(swing.width)
         table.add_row(called(swing.path), str(swing.low), str(swing.high), *ends, change)
     return table
 
@@ -249,7 +249,7 @@ def frontier_table(rows: Sequence[Mapping[str, Any]], *, target: float) -> Answe
         power = Mean(value=row["power"], mcse=row["power_mcse"])
         limits, *spent = _limits_and_spent(row) if _is_able(row) else ("not reached", "", "")
         mark = ">" if row.get("on_frontier", False) else ""
-        cells = [mark, design_label(row), str(row["n_patients"]), limits, rounded(power), *spent]
+        cells = [mark, design_label(row), str(row["n_patients"]), limits, share(power), *spent]
         table.add_row(*cells[shown])
     return table
 
@@ -261,7 +261,8 @@ def _is_able(row: Mapping[str, Any]) -> bool:
 
 def _limits_and_spent(row: Mapping[str, Any]) -> tuple[str, str, str]:
     months = _in_months(Mean(value=row["duration"], mcse=row["duration_mcse"]))
-    limits = f"{row['n_patients_low']} to {row['n_patients_high']}"
+    low, high = row["n_patients_low"], row["n_patients_high"]
+    limits = f"{low} to {high}" if low < high else "exact"
     return limits, rounded(months), _cost(row)
 
 

@@ -31,14 +31,20 @@ def solved_table(answer: Solution, asked: NumberInFile) -> AnswerTable:
         f"{what} by {paths}; {grouped(answer.n_replicates)} replicates in all, seed {answer.seed}"
     )
     caption = "estimate (Monte Carlo standard error); > marks the answer, on fresh replicates"
+    if answer.exact is not None:
+        caption = "computed, not simulated; > marks the answer"
     table = AnswerTable(title=title, caption=caption)
     for column in ("", paths, what):
         table.add_column(column, justify="right")
     for row in answer.curve_rows:
-        mark = ">" if row["value"] == answer.value else ""
+        found = row["value"] == answer.value
         mean = Mean(value=each * row[name], mcse=each * row[f"{name}_mcse"])
+        if found and answer.exact is not None:
+            mean = Mean(value=answer.exact, mcse=0.0)
         words = asked.stated.in_words(_to_the_digit(row["value"], answer, asked))
-        table.add_row(mark, words, f"{mean.value:.4f}" if mean.mcse == 0 else rounded(mean))
+        table.add_row(
+            ">" if found else "", words, f"{mean.value:.4f}" if mean.mcse == 0 else rounded(mean)
+        )
     return table
 
 

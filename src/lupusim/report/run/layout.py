@@ -55,8 +55,10 @@ def _paths(result: RunResult) -> Iterator[str]:
         yield from map(": ".join, steps_in_words(result.points[0].values, called))
 
 
-def short_label(values: Mapping[str, object], *, between: str = ", ") -> str:
+def short_label(values: Mapping[str, object], *, between: str = "") -> str:
     """Return what distinguishes a design, each path by its last step where that is enough.
+
+    Between its parts stands a comma, or a semicolon where names have commas.
 
     Examples
     --------
@@ -64,6 +66,7 @@ def short_label(values: Mapping[str, object], *, between: str = ", ") -> str:
     'response = 55 %, sample_size = 120'
     """
     steps = last_steps(values)
+    between = between or ("; " if any("," in step for step in steps.values()) else ", ")
     return label({steps[path]: value for path, value in values.items()}, between=between)
 
 

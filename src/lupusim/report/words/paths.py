@@ -47,19 +47,25 @@ def _content(text: str, name: str) -> Any:
 
 
 def last_steps(paths: Iterable[str]) -> dict[str, str]:
-    """Return the last step of each path where it alone is enough, else the path.
+    """Return the last step of each path where it alone is enough, else few words that are.
 
     Examples
     --------
     >>> last_steps(["arms.msc.effects.0.hazard_ratio", "sample_size"])
     {'arms.msc.effects.0.hazard_ratio': 'hazard_ratio', 'sample_size': 'sample_size'}
+    >>> list(last_steps(["arms.a.effects.0.ratio", "arms.b.effects.0.ratio"]).values())
+    ['ratio, a', 'ratio, b']
     """
-    last = [(path, path.rpartition(".")[2]) for path in paths]
-    steps = [step for _, step in last]
-    return {
-        path: step if steps.count(step) == 1 and not step.isdecimal() else path
-        for path, step in last
-    }
+    last = {path: _last(path) for path in paths}
+    steps = list(last.values())
+    words = {p: path_in_words(p) for p, s in last.items() if steps.count(s) > 1 or s.isdecimal()}
+    short = {path: _WHICH.sub("", name) for path, name in words.items()}
+    told_apart = len(set(short.values())) == len(words)
+    return last | (short if told_apart else words)
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def steps_in_words(paths: Iterable[str], called: Naming) -> Iterator[tuple[str, str]]:
@@ -128,10 +134,8 @@ def short_names(paths: Iterable[str]) -> dict[str, str]:
     >>> list(short_names(["arms.a.effects.0.ratio", "arms.b.effects.0.ratio"]).values())
     ['ratio, a', 'ratio, b']
     """
-    steps = last_steps(paths)
-    names = {p: path_in_words(p) if p == s else step_in_words(s) for p, s in steps.items()}
-    without = {path: _WHICH.sub("", name) for path, name in names.items()}
-    return without if len(set(without.values())) == len(names) else names
+    steps = last_steps(paths).items()
+    return {path: step_in_words(step) if step == _last(path) else step for path, step in steps}
 
 
 def _without(step: str, words: str) -> str:

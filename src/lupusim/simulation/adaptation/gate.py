@@ -175,6 +175,7 @@ def hold_gate(trial: Trial, rule: Gate, generated: Generated) -> dict[str, Float
         "n_enrolled": seen.n_enrolled[row, stop.look],
     }
     found |= _at_the_gate(stop, without, gate, fails)
+    found["undefined"] *= 1 - found["gate_stopped"]  # there the gate decides, not the test
     shown = np.where(seen.skipped, np.nan, fraction)
     for number in range(z.shape[1]):
         found |= of_look(number, seen.look_time[:, number], shown[:, number], stop)

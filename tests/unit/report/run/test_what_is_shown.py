@@ -49,7 +49,7 @@ def test_the_sentence_says_which_hypotheses_make_the_success(
     if point.trial.family is None:
         assert "of all in" not in told
     else:
-        everything = 100 * point.tally.mean("reject_all").value
+        everything = 100 * round(point.tally.mean("reject_all").value, 2)
         assert f"(of all in {everything:.0f})" in told
 
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 import lupusim
-from lupusim.report.run.layout import headings
-from lupusim.report.words.paths import last_steps, naming, path_in_words, steps_in_words
+from lupusim.report.run.layout import headings, short_label
+from lupusim.report.words.paths import (
+    last_steps,
+    naming,
+    path_in_words,
+    short_names,
+    steps_in_words,
+)
 from lupusim.report.words.trials import sentences
 from tolerance import SEED
 
@@ -52,11 +58,19 @@ def test_what_varies_is_told_by_the_arm_and_the_effect_it_belongs_to():
     }
     assert not list(steps_in_words(["sample_size"], path_in_words))
     two = ["arms.a.effects.0.hazard_ratio", "arms.b.effects.0.hazard_ratio"]
-    assert last_steps(two) == dict(zip(two, two, strict=True))  # neither alone says which
-    assert [words for _, words in steps_in_words(two, path_in_words)] == [
-        "hazard ratio, effect 1, a",
-        "hazard ratio, effect 1, b",
+    names = ["hazard ratio, a", "hazard ratio, b"]  # the last step alone does not say which
+    assert last_steps(two) == dict(zip(two, names, strict=True))
+    assert short_names(two) == last_steps(two)
+    assert list(steps_in_words(two, path_in_words)) == [
+        (name, f"hazard ratio, effect 1, {name[-1]} ({path})")
+        for name, path in zip(names, two, strict=True)
     ]
+    of_one = ["arms.a.effects.0.hazard_ratio", "arms.a.effects.1.hazard_ratio"]
+    assert list(last_steps(of_one).values()) == [
+        "hazard ratio, effect 1, a",
+        "hazard ratio, effect 2, a",
+    ]
+    assert short_label(dict.fromkeys(two, 0.5)) == "hazard ratio, a = 0.5; hazard ratio, b = 0.5"
 
 
 def test_tables_and_words_say_what_varies_before_they_tell_the_first_design():

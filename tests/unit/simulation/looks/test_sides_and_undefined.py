@@ -99,6 +99,9 @@ def test_what_is_undefined_is_no_success_at_a_gate_nor_in_a_family() -> None:
     closed = found(trial)
     assert closed["gate_stopped"].all()  # also where the primary statistic does not exist
     assert not closed["reject"].any()
+    (seen,) = gather(trial, generate(trial, BLOCK))
+    assert seen.undefined[:, 0].any()
+    assert not closed["undefined"].any()  # the gate decided, not the test
     twins = adaptive_trial(
         None,
         0.3,
