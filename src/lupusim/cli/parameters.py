@@ -49,15 +49,7 @@ class _Value:
 
 
 class Argument:
-    """What stands in its place, without a name.
-
-    Parameters
-    ----------
-    metavar : str
-        How it is called in the usage.
-    help : str
-        What it is.
-    """
+    """What stands in its place, without a name."""
 
     def __init__(self, *, metavar: str, help: str) -> None:
         self.metavar, self.help = metavar, help

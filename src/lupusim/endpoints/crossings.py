@@ -55,15 +55,7 @@ class Entries:
 
 
 class Stays:
-    """Keeps when each patient enters and leaves a set of states.
-
-    Parameters
-    ----------
-    states : iterable of int
-        Positions of the states.
-    n_patients : int
-        Rows of the recorder.
-    """
+    """Keeps when each patient enters and leaves a set of states."""
 
     def __init__(self, states: Iterable[int], n_patients: int) -> None:
         inside = list(states)

@@ -10,15 +10,7 @@ from lupusim.records import Recorder, Transitions
 
 
 class Chart:
-    """Collects the transitions of many patients, and reports them to recorders in batches.
-
-    Parameters
-    ----------
-    n_states : int
-        How many states the model has.
-    recorders : sequence of Recorder
-        Who wants to know.
-    """
+    """Collects the transitions of many patients, and reports them to recorders in batches."""
 
     def __init__(self, n_states: int, recorders: Sequence[Recorder]) -> None:
         self._n_states = n_states

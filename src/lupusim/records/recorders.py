@@ -321,13 +321,7 @@ class HazardAlong:
 
 
 class TransitionLog:
-    """Keeps every transition.
-
-    Parameters
-    ----------
-    n_patients : int
-        Rows of the recorder.
-    """
+    """Keeps every transition."""
 
     def __init__(self, n_patients: int) -> None:
         self.initial: StateArray = np.zeros(n_patients, dtype=np.int8)

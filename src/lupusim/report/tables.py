@@ -20,13 +20,6 @@ class AnswerTable:
 
     Built as a table of rich is, by :meth:`add_column` and :meth:`add_row`. Title and caption are
     lines of their own, as wide as what it is printed at; no number is ever cut or broken.
-
-    Parameters
-    ----------
-    title : str
-        Stands above.
-    caption : str
-        Stands below.
     """
 
     def __init__(self, title: str, caption: str = "") -> None:

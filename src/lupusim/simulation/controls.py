@@ -92,13 +92,7 @@ class Kinds(Protocol):
 
 
 class Whole:
-    """What is known of a block of trials if their data are never cut.
-
-    Parameters
-    ----------
-    generated : Generated
-        The patients.
-    """
+    """What is known of a block of trials if their data are never cut."""
 
     def __init__(self, generated: Generated) -> None:
         self.generated = generated

@@ -14,15 +14,7 @@ _ROUNDING = 1e-9  # years: the last visit of the last patient is on the day of t
 
 
 def deaths(trials: list[Trial], n_rows: int) -> tuple[FirstEntry, ...]:
-    """Return a recorder of when histories end, where a trial of the group needs to know.
-
-    Parameters
-    ----------
-    trials : list of Trial
-        Which share their patients.
-    n_rows : int
-        Patients of the block.
-    """
+    """Return a recorder of when histories end, where a trial of the group needs to know."""
     if not any(trial.costs is not None and trial.costs.counts_what_is_due for trial in trials):
         return ()
     states, ends = trials[0].states, trials[0].arms[0].model.absorbing or ()

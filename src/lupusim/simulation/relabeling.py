@@ -37,11 +37,6 @@ def is_exchangeable(trial: Trial) -> bool:
 
     Randomization sees what is known of patients at baseline alone, and nothing that happens to
     them depends on it: so another randomization of the same patients is as good a trial.
-
-    Parameters
-    ----------
-    trial : Trial
-        Commonly a null twin.
     """
     if len(trial.arms) == 1 or trial.analysis is None or trial.rule.changes:
         return False

@@ -48,15 +48,7 @@ def _enclosed(part: object) -> str:
 
 
 def label(values: Mapping[str, object], *, between: str = ", ") -> str:
-    """Return what distinguishes a design point, such as ``sample_size = 120``.
-
-    Parameters
-    ----------
-    values : mapping
-        Of the design point, by path.
-    between : str
-        Stands between two of them.
-    """
+    """Return what distinguishes a design point, such as ``sample_size = 120``."""
     return between.join(f"{name} = {shown(value)}" for name, value in values.items()) or "design"
 
 

@@ -89,15 +89,6 @@ def cox_beside(order: Order, sums: RankSums, room: Room) -> tuple[FloatArray, Fl
     The very maximum of the partial likelihood (Efron's ties): Newton's steps from the one-step
     estimate where no events are tied, otherwise `lupusim.analysis.survival.cox`.
 
-    Parameters
-    ----------
-    order : Order
-        In which the patients leave.
-    sums : RankSums
-        What `plain_sums` said of it.
-    room : Room
-        In which it worked.
-
     Returns
     -------
     estimate, information : (n_replicates,) arrays

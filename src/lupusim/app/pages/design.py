@@ -40,17 +40,7 @@ def _share_words(share: float) -> str:
 
 
 class DesignView:
-    """One visit to one design.
-
-    Parameters
-    ----------
-    site : Site
-        What the pages share.
-    draft : Draft
-        The design.
-    heading : ui.label
-        Of the page; follows the title of the design.
-    """
+    """One visit to one design."""
 
     def __init__(self, site: Site, draft: Draft, heading: ui.label) -> None:
         self.site, self.draft, self._heading = site, draft, heading

@@ -91,13 +91,7 @@ def draw(site: Site) -> None:
 
 
 class DiseaseView:
-    """One visit to the page.
-
-    Parameters
-    ----------
-    site : Site
-        What the pages share.
-    """
+    """One visit to the page."""
 
     def __init__(self, site: Site) -> None:
         self.site = site

@@ -48,15 +48,7 @@ def draw(site: Site, run: PastRun | None) -> None:
 
 
 class EvidenceView:
-    """One visit to the page.
-
-    Parameters
-    ----------
-    site : Site
-        What the pages share.
-    run : PastRun or None
-        A calibration that is shown again.
-    """
+    """One visit to the page, where `run` may be a calibration that is shown again."""
 
     def __init__(self, site: Site, run: PastRun | None) -> None:
         self.site, self.run = site, run

@@ -19,15 +19,7 @@ _OFTEN = 0.3
 
 
 class Questions:
-    """The panels below a run.
-
-    Parameters
-    ----------
-    site : Site
-        What the pages share.
-    run : PastRun
-        Whose design is asked about.
-    """
+    """The panels below a run."""
 
     def __init__(self, site: Site, run: PastRun) -> None:
         self.site, self.run = site, run

@@ -88,15 +88,7 @@ def duration_words(seconds: float) -> str:
 
 
 class RunView:
-    """One visit to one run.
-
-    Parameters
-    ----------
-    site : Site
-        What the pages share.
-    run : PastRun
-        The run, as its folder tells it.
-    """
+    """One visit to one run."""
 
     def __init__(self, site: Site, run: PastRun) -> None:
         self.site, self.run = site, run

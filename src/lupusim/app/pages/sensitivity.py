@@ -75,15 +75,7 @@ def over(field: Field, low: str, high: str) -> str:
 
 
 class Sensitivity:
-    """The panel below a run.
-
-    Parameters
-    ----------
-    site : Site
-        What the pages share.
-    run : PastRun
-        Whose design is asked about.
-    """
+    """The panel below a run."""
 
     def __init__(self, site: Site, run: PastRun) -> None:
         self.site, self.run = site, run

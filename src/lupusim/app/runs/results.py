@@ -87,15 +87,7 @@ def point_name(point: Point, run: str = "") -> str:
 
 
 def names_in_words(points: Sequence[Point], content: Any) -> Iterator[str]:
-    """Yield what stands behind the names of designs, where they do not say of whom it is.
-
-    Parameters
-    ----------
-    points : sequence of mapping
-        What was found of each design of a run.
-    content : mapping
-        What its scenario file holds.
-    """
+    """Yield what stands behind the names of designs, where they do not say of whom it is."""
     values = points[0].get("design_point", {}) if points else {}
     for name, words in short_names_in_words(values, partial(path_in_words, content=content)):
         yield f"{name[:1].upper()}{name[1:]}: {words}."

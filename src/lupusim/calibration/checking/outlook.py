@@ -161,13 +161,6 @@ def predict_next_study(fit: Fit, varies: tuple[str, ...]) -> NextStudy:
     The spread of the average study is that of the fit's own draws, moved to the optimum
     that the study effects leave; between-study spread is added to them.
 
-    Parameters
-    ----------
-    fit : Fit
-        With draws.
-    varies : tuple of str
-        Names of parameters.
-
     Raises
     ------
     ValueError

@@ -159,17 +159,7 @@ def _verdict(is_flat: bool, has_several: bool, profile: Profile) -> Verdict:
 
 
 def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -> str:
-    """Return a verdict as a sentence for people.
-
-    Parameters
-    ----------
-    verdict : Verdict
-        Of the parameter.
-    profile : Profile
-        Of the parameter.
-    values : sequence of float
-        Its value at each equally good optimum.
-    """
+    """Return a verdict as a sentence for people."""
     beyond = _valleys(profile)
     match verdict:
         case Verdict.FLAT:

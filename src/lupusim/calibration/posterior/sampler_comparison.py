@@ -72,11 +72,6 @@ class SecondOpinion:
 def ask_second_opinion(fit: Fit) -> SecondOpinion:
     """Draw from the same posterior by Markov chains, and compare.
 
-    Parameters
-    ----------
-    fit : Fit
-        With draws.
-
     Raises
     ------
     ValueError

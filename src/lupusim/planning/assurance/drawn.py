@@ -57,19 +57,6 @@ def table_draws(
     """Return for each design what tables drawn of all draws claim; None where they do not say it.
 
     Designs that differ in their size alone share the draws' chances.
-
-    Parameters
-    ----------
-    trials : sequence of Trial
-        The designs.
-    beliefs : Beliefs
-        What is drawn.
-    n_draws : int
-        How many draws.
-    at_least : int
-        Tables of each.
-    seed : int
-        Of the draws and of their tables.
     """
 
     def drawn(trial: Trial) -> _Draws:

@@ -48,17 +48,6 @@ def exact_draws(
     """Return for each design the exact power of all draws; None where it is not known.
 
     Designs that differ in their size alone share the draws' chances.
-
-    Parameters
-    ----------
-    trials : sequence of Trial
-        The designs.
-    beliefs : Beliefs
-        What is drawn.
-    n_draws : int
-        How many draws.
-    seed : int
-        Of the draws.
     """
 
     def drawn(design: CountDesign) -> _Drawn:

@@ -22,13 +22,7 @@ _CONTROLLED = "simulated, with known chance taken out unless --plain is given"
 
 
 def how_known(trials: Sequence[Trial]) -> str:
-    """Return how the power of some designs will be known, in one line; empty where none is tested.
-
-    Parameters
-    ----------
-    trials : sequence of Trial
-        The designs.
-    """
+    """Return how the power of designs will be known, in one line; empty where none is tested."""
     found = Counter(_of(trial) for trial in trials if trial.analysis is not None)
     if not found:
         return ""

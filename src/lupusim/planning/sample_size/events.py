@@ -65,15 +65,7 @@ def quantity_of(trial: Trial, event: str) -> str:
 
 
 def event_in_words(quantity: str, measured: Collection[str]) -> str:
-    """Return what a power is of, such as ``any of the hypotheses``; empty where there is one.
-
-    Parameters
-    ----------
-    quantity : str
-        That of a replicate.
-    measured : collection of str
-        All quantities of a replicate.
-    """
+    """Return what a power is of, such as ``any of the hypotheses``; empty where there is one."""
     name = quantity.removeprefix(_PREFIX)
     if quantity == _ONE:
         return "any of the hypotheses" if _hypotheses(measured) else ""

@@ -39,17 +39,7 @@ _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of t
 
 
 class Hunt:
-    """A search under way.
-
-    Parameters
-    ----------
-    sizing : Sizing
-        The trials to choose from.
-    power : float
-        Target.
-    search : Search
-        How far and how precisely to look.
-    """
+    """A search under way."""
 
     def __init__(self, sizing: Sizing, power: float, search: Search) -> None:
         self.sizing, self.power, self.search = sizing, power, search

@@ -85,14 +85,6 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
     :func:`~lupusim.planning.sample_size.prefixes.why_not_nested`), bracket and curve take all
     sizes from one simulation of the largest; the fit does not: shared replicates share their luck.
 
-    Parameters
-    ----------
-    sizing : Sizing
-        The trials to choose from.
-    power : float
-    search : Search
-        How far and how precisely to look.
-
     Returns
     -------
     SampleSize

@@ -69,15 +69,6 @@ def find_value(number: Number, goal: Goal, effort: Effort) -> Solution:
     crossing is found on all replicates, which all values share; the quantity at the answer is then
     that of a fresh run. Where power is known exactly, it is searched instead, whatever the seed.
 
-    Parameters
-    ----------
-    number : Number
-        The number, and the trials it makes.
-    goal : Goal
-        What is asked.
-    effort : Effort
-        How precisely.
-
     Raises
     ------
     NotReachedError

@@ -24,15 +24,6 @@ def power_by_tables(trial: Trial, *, at_least: int, seed: int) -> FloatArray | N
     Of these known chance is taken out, so that a single one may be below 0 or above 1. All trials
     draw from the same stream, so that those of one law have the same tables.
 
-    Parameters
-    ----------
-    trial : Trial
-        Any.
-    at_least : int
-        Tables.
-    seed : int
-        Of the tables.
-
     Returns
     -------
     (n_tables,) array, or None where numbers of patients do not say it

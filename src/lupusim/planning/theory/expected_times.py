@@ -227,11 +227,6 @@ def expected_enrollment(trial: Trial) -> float:
 def enrolled_by_looks(trial: Trial) -> list[tuple[float, float]]:
     """Return when each interim look is to be expected, and which share has been enrolled by then.
 
-    Parameters
-    ----------
-    trial : Trial
-        With interim looks.
-
     Returns
     -------
     list of (float, float)

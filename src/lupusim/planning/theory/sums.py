@@ -31,13 +31,6 @@ def n_nodes(n_patients: int) -> int:
 def frequencies(spread: float, n_nodes: int = NODES) -> FloatArray:
     """Return the frequencies at which a sum of a given standard deviation must be known.
 
-    Parameters
-    ----------
-    spread : float
-        Standard deviation of the sum, above 0.
-    n_nodes : int
-        How many.
-
     Returns
     -------
     (n_nodes,) array

@@ -51,23 +51,12 @@ def sample_size_paragraph(point: PointResult) -> str:
     """Return the design of one trial as a paragraph for the protocol.
 
     Every simulated number stands with its Monte Carlo standard error in brackets.
-
-    Parameters
-    ----------
-    point : PointResult
-        A design with its results.
     """
     return _joined(_topics(point))
 
 
 def design_paragraphs(designs: Sequence[tuple[str, PointResult]]) -> Iterator[str]:
-    """Yield a paragraph for each design: the whole of the first, of others only what differs.
-
-    Parameters
-    ----------
-    designs : sequence of (str, PointResult)
-        What each is called, and its results.
-    """
+    """Yield a paragraph for each design: the whole of the first, of others only what differs."""
     (first, point), *others = designs
     whole = _topics(point)
     yield f"{first}: {_joined(whole)}" if others else _joined(whole)

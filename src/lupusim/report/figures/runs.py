@@ -124,15 +124,7 @@ def dots(designs: Sequence[Named]) -> dict[str, list[Dot]]:
 
 
 def characteristics_figure(designs: Sequence[Named], *, title: str = "") -> Figure:
-    """Return operating characteristics of several designs as dots, a panel per quantity.
-
-    Parameters
-    ----------
-    designs : sequence of (str, PointResult)
-        Of one run or of several.
-    title : str
-        What stands above.
-    """
+    """Return operating characteristics of several designs as dots, a panel per quantity."""
     found, place = dots(designs), np.arange(len(designs))[::-1]
     names = [in_lines(name) for name, _ in designs]
     height = 1.3 + _row_height(names, least=0.34) * max(len(designs), 2)

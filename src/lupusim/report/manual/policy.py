@@ -17,13 +17,7 @@ _POLICY = (
 
 
 def guard_pages(folder: Path) -> None:
-    """Write a content security policy into every page of a site.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the site, just built.
-    """
+    """Write a content security policy into every page of a site."""
     for path in sorted(folder.rglob("*.html")):
         text = path.read_text(encoding="utf-8")
         path.write_text(guarded(text), encoding="utf-8")

@@ -23,13 +23,7 @@ PACKAGES = (
 
 
 def write_reference(folder: Path) -> None:
-    """Write a page for each package, in which the generator puts the docstrings.
-
-    Parameters
-    ----------
-    folder : Path
-        Made here.
-    """
+    """Write a page for each package, in which the generator puts the docstrings."""
     folder.mkdir()
     told: set[int] = set()
     for name in PACKAGES:

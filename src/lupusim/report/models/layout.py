@@ -188,15 +188,7 @@ def _clipped(curve: FloatArray, centers: FloatArray, way: Way) -> FloatArray:
 
 
 def label_places(layout: Layout, sizes: Sequence[tuple[float, float]]) -> FloatArray:
-    """Return the middle (n_ways, 2) of each arrow's label, clear of boxes and other labels.
-
-    Parameters
-    ----------
-    layout : Layout
-        Boxes and arrows.
-    sizes : sequence of (float, float)
-        Width and height of each label.
-    """
+    """Return the middle (n_ways, 2) of each arrow's label, clear of boxes and other labels."""
     order = sorted(range(len(sizes)), key=lambda k: len(layout.curves[k]))
     boxes = [(center, (WIDTH, HEIGHT)) for center in layout.centers]
     chosen = np.zeros((len(sizes), 2))

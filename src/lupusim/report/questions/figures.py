@@ -88,15 +88,7 @@ def solved_curve(answer: Solution, *, name: str, title: str = "") -> Figure:
 
 
 def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
-    """Return the distribution of power over the prior, with assurance and power.
-
-    Parameters
-    ----------
-    point : PointAssurance
-        Assurance of one design.
-    title : str
-        What stands above.
-    """
+    """Return the distribution of power over the prior, with assurance and power."""
     edges = np.linspace(0.0, 1.0, _BARS + 1)
     shares = point.distribution.shares(edges)
     with axes_of_figure() as axes:

@@ -19,13 +19,7 @@ _CAPTION = "estimate (Monte Carlo standard error)"
 
 
 def designs_of(runs: Sequence[tuple[str, RunResult]]) -> list[tuple[str, PointResult]]:
-    """Return all designs, each with the name of its run and what distinguishes it there.
-
-    Parameters
-    ----------
-    runs : sequence of (str, RunResult)
-        What each run is called, and what it found.
-    """
+    """Return all designs, each with the name of its run and what distinguishes it there."""
     return [
         (run if not point.values else f"{run}: {name}".replace("\n", ", "), point)
         for run, result in runs

@@ -21,15 +21,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[Mean], str]]] = {
 
 
 def compared_table(result: RunResult, names: Sequence[str]) -> Iterator[AnswerTable]:
-    """Yield a table with a row per design point that is compared with another; or nothing.
-
-    Parameters
-    ----------
-    result : RunResult
-        What a run found.
-    names : sequence of str
-        What each design point is called.
-    """
+    """Yield a table with a row per design point that is compared with another; or nothing."""
     rows = list(_rows(result, names))
     if not rows:
         return

@@ -134,11 +134,6 @@ class _AsBefore:
 def load_run(folder: str | Path) -> RunResult:
     """Return the result that ``lupusim run --out`` has kept in a folder; leave the folder alone.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Of a whole run.
-
     Raises
     ------
     KeptRunError

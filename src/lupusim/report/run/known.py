@@ -35,19 +35,7 @@ def exactly_known(point: PointResult) -> Iterator[tuple[str, str]]:
 
 
 def best_first(known: Mean | None, rows: Iterable[Row], simulated: Mean, row: Row) -> Iterator[Row]:
-    """Yield the rows of a share that is known by counts and of the simulated one, the best first.
-
-    Parameters
-    ----------
-    known : Mean or None
-        By counts; None where it is not known so.
-    rows : iterable of (str, str)
-        What says so.
-    simulated : Mean
-        Of simulated trials.
-    row : (str, str)
-        What says that.
-    """
+    """Yield the rows of a share that is known by counts and of a simulated one, the best first."""
     if known is not None and is_better_known(simulated, known):
         yield from (row, *rows)
     else:

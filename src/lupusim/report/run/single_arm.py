@@ -61,15 +61,7 @@ def exact_rows(trial: Trial) -> Iterator[tuple[str, str]]:
 
 
 def one_arm_meaning(points: tuple[PointResult, ...], *, truth: str) -> str:
-    """Return what the run of a tested single arm means, in two sentences.
-
-    Parameters
-    ----------
-    points : tuple of PointResult
-        Designs of one arm, all with a test.
-    truth : str
-        How the patients fare, in words.
-    """
+    """Return what the run of a tested single arm means, in two sentences."""
     errors = [claims for claims in map(claims_if_nothing_works, points) if claims is not None]
     trial = points[0].trial
     if rate_is_tested(trial.analysis):

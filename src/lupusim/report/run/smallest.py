@@ -21,13 +21,6 @@ def smallest_rows(point: PointResult, *, seed: int) -> Iterator[tuple[str, str]]
     It is the bound times the standard error of the estimate, the median over a few hundred
     simulated trials; so it is about right for a trial of the usual spread. Nothing where no bound
     is known before (rules that choose arms, stages or sizes), or nothing is estimated.
-
-    Parameters
-    ----------
-    point : PointResult
-        The design.
-    seed : int
-        Of the simulated trials.
     """
     trial = point.trial
     for paths in look_paths(trial, seed=seed):

@@ -58,11 +58,6 @@ _TESTS = {
 def analysis_in_words(analysis: Analysis) -> str:
     """Return the test of an analysis: its name, level, strata, covariates, and what it is told.
 
-    Parameters
-    ----------
-    analysis : Analysis
-        Of the primary endpoint.
-
     Returns
     -------
     str
@@ -90,11 +85,6 @@ def told_of_test(analysis: Analysis) -> Iterator[tuple[str, str]]:
 def effect_in_words(effect: Effect) -> str:
     """Return what an effect does to which transitions, from when on and for how long.
 
-    Parameters
-    ----------
-    effect : Effect
-        Of an arm.
-
     Examples
     --------
     >>> from lupusim.model.effects import TreatmentEffect
@@ -107,11 +97,6 @@ def effect_in_words(effect: Effect) -> str:
 
 def covariate_effect_in_words(effect: CovariateEffect) -> str:
     """Return what goes with a covariate, or with a level of a factor, and on which transitions.
-
-    Parameters
-    ----------
-    effect : CovariateEffect
-        Of a population.
 
     Examples
     --------

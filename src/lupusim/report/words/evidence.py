@@ -6,13 +6,7 @@ from lupusim.calibration.targets.studies import Role, Study
 
 
 def evidence_in_words(study: Study) -> str:
-    """Return a study in lines: its patients, then every result and how it is known.
-
-    Parameters
-    ----------
-    study : Study
-        One publication on one cohort.
-    """
+    """Return a study in lines: its patients, then every result and how it is known."""
     lines = [f"{study.name}: {study.description}" if study.description else study.name, ""]
     lines.append(f"{study.n_patients} patients ({study.cohort}). {study.citation}")
     if study.overlaps:

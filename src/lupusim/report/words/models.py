@@ -9,15 +9,7 @@ from lupusim.report.models.diagram import hazard_words
 
 
 def model_in_words(model: MultiStateModel, *, description: str = "", source: str = "") -> str:
-    """Return a model in lines.
-
-    Parameters
-    ----------
-    model : MultiStateModel
-        The model.
-    description, source : str
-        What its file says of it; empty for nothing.
-    """
+    """Return a model in lines."""
     lines = [f"{model.name}: {description}" if description else model.name, ""]
     lines.append(f"States: {', '.join(model.states)}.")
     lines += _starts(model)

@@ -36,11 +36,6 @@ _FEW_TIMES = 3  # of infusions that are told one by one
 def what_it_means(scenario: Scenario) -> str:
     """Return the trial of a scenario in a paragraph; of several designs what varies, and the first.
 
-    Parameters
-    ----------
-    scenario : Scenario
-        One or several designs.
-
     Returns
     -------
     str

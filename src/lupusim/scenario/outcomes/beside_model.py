@@ -16,17 +16,7 @@ from lupusim.scenario.outcomes.chains import Within
 def states_in(
     model: MultiStateModel, outcomes: Mapping[str, StatedOutcome], section: Section
 ) -> Within | None:
-    """Return the states that stated arms share with those of a model; None after a report.
-
-    Parameters
-    ----------
-    model : MultiStateModel
-        Of an arm that has one.
-    outcomes : mapping of str to StatedOutcome
-        That the file describes.
-    section : Section
-        Theirs, where problems are reported.
-    """
+    """Return the states that stated arms share with those of a model; None after a report."""
     lasting = [name for name, outcome in outcomes.items() if not outcome.traits.terminal]
     for name in lasting[1:]:
         section.place.child(name).report(

@@ -80,15 +80,7 @@ class Combined:
         return self.ending(path) or next(come, self.within.start)
 
     def holding(self, position: int, states: Iterable[str]) -> tuple[str, ...]:
-        """Return the states in which one outcome is in some states of its own.
-
-        Parameters
-        ----------
-        position : int
-            Of the outcome.
-        states : iterable of str
-            Of its chain.
-        """
+        """Return the states in which one outcome is in some states of its own."""
         wanted = set(states)
         return tuple(dict.fromkeys(self.name(p) for p in self._paths() if p[position] in wanted))
 

@@ -165,13 +165,6 @@ def enrich(
     both populations, `estimate` being that of the full one, or of the subgroup where it goes
     on alone; `patients_subgroup`; `turned_away` for not being of the subgroup; `n_enrolled`
     and the `look_K_...` of a sequential trial.
-
-    Parameters
-    ----------
-    trial : Trial
-        With an `Enrichment` rule.
-    generated : Generated
-        The patients of `Enrichment.followed`.
     """
     analysis = trial.analysis
     assert analysis is not None

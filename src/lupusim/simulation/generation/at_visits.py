@@ -30,13 +30,7 @@ class Seen:
 
 
 class AtVisits:
-    """Draws the trials of one kind: :func:`asks_for_visits_alone` says which.
-
-    Parameters
-    ----------
-    trial : Trial
-        One of them.
-    """
+    """Draws the trials of one kind: :func:`asks_for_visits_alone` says which."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial

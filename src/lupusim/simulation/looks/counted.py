@@ -30,13 +30,7 @@ _MOST_AROUND = 3  # times as many tables as are asked for
 
 @remembered(16)
 def counted(trial: Trial) -> Counted | None:
-    """Return what simulates a trial by counts; None where it asks for more than these.
-
-    Parameters
-    ----------
-    trial : Trial
-        Any.
-    """
+    """Return what simulates a trial by counts; None where it asks for more than these."""
     return Counted(trial) if is_counted(trial) else None
 
 

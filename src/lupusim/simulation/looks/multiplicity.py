@@ -66,13 +66,6 @@ def family_claims(trial: Trial, seen: tuple[LookStatistics, ...]) -> dict[str, F
 
     `reject`, `reject_all`, `reject_ARM`, `false_rejection`, `undefined`, `missed_cutoff`,
     `look_K_efficacy` and `look_K_futility` of :func:`hold_family`.
-
-    Parameters
-    ----------
-    trial : Trial
-        Its hypotheses.
-    seen : tuple of LookStatistics
-        What the looks show of each.
     """
     assert trial.family is not None
     asked = comparisons(trial)

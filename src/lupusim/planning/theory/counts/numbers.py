@@ -186,11 +186,6 @@ class Counted:
     def everything(self, most: int) -> Numbers:
         """Return all numbers that there can be at one look, with their chances.
 
-        Parameters
-        ----------
-        most : int
-            How many they may be.
-
         Raises
         ------
         NoExactSolutionError

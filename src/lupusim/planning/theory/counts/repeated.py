@@ -176,15 +176,6 @@ def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) ->
     Their mean is its power. They are as many as where many sizes are asked for. Trials whose
     tables are drawn from the same stream have some chance in common, and those of one law all.
 
-    Parameters
-    ----------
-    trial : Trial
-        Any.
-    at_least : int
-        Tables.
-    rng : numpy.random.Generator
-        The stream for them.
-
     Raises
     ------
     NoExactSolutionError
