@@ -292,7 +292,8 @@ class Ledger:
             return damaged
 
     def _rows(self, table: str) -> Iterator[tuple[object, ...]]:
-        yield from self._connection.execute(f"SELECT * FROM {table}")
+        with self._told():
+            yield from self._connection.execute(f"SELECT * FROM {table}")
 
     def _refuse_contradiction(self, row: tuple[object, ...], folder: Path) -> None:
         query = "SELECT sums FROM blocks WHERE trial = ? AND number = ? AND n_replicates = ?"

@@ -338,6 +338,20 @@ def test_pages_that_were_overwritten_are_one_message(tmp_path):
         run(asked(), seed=SEED, options=options(tmp_path))
 
 
+def test_a_part_that_was_overwritten_is_named_by_a_merge(tmp_path):
+    run(asked(), seed=SEED, options=options(tmp_path / "part"))
+    path = tmp_path / "part" / FILE_NAME
+    with sqlite3.connect(path) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'blocks'"
+        begin = (connection.execute(query).fetchone()[0] - 1) * 4096
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[begin : begin + 4096] = bytes(4096)
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match=r"part.ledger.sqlite is not a ledger that can be read"):
+        merge([tmp_path / "part"], tmp_path / "whole")
+
+
 def test_a_ledger_that_names_no_seed_is_not_merged(tmp_path):
     run(asked(), seed=SEED, options=options(tmp_path / "a"))
     change(tmp_path / "a", "UPDATE about SET content = 'x' WHERE name = 'seed'")
