@@ -161,15 +161,13 @@ def _verdict(is_flat: bool, has_several: bool, profile: Profile) -> Verdict:
 def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -> str:
     """Return a verdict as a sentence for people."""
     beyond = _valleys(profile)
+    if profile.ends_search:
+        return _ended_words(profile)
     match verdict:
         case Verdict.FLAT:
             return f"not identified: the targets are met as well {_open_range(profile)}"
-        case Verdict.UNBOUNDED_BELOW:
-            limit = f"{profile.upper:.3g}{_exact(profile)}"
-            return f"at most {limit}; the targets give no lower limit{beyond}"
-        case Verdict.UNBOUNDED_ABOVE:
-            limit = f"{profile.lower:.3g}{_exact(profile)}"
-            return f"at least {limit}; the targets give no upper limit{beyond}"
+        case Verdict.UNBOUNDED_BELOW | Verdict.UNBOUNDED_ABOVE:
+            return f"{_one_sided(profile)}{beyond}"
         case Verdict.SEVERAL:
             shown = ", ".join(f"{value:.3g}" for value in sorted(values))
             return f"not identified: {shown} fit equally well"
@@ -187,6 +185,23 @@ def _open_range(profile: Profile) -> str:
     if np.isnan(low):
         return f"up to {high:.3g} at least"
     return f"from {low:.3g} on" if np.isnan(high) else f"from {low:.3g} to {high:.3g} at least"
+
+
+def _one_sided(profile: Profile) -> str:
+    """Return the only limit."""
+    if np.isnan(profile.lower):
+        return f"at most {profile.upper:.3g}{_exact(profile)}; the targets give no lower limit"
+    return f"at least {profile.lower:.3g}{_exact(profile)}; the targets give no upper limit"
+
+
+def _ended_words(profile: Profile) -> str:
+    """Return where the search ended though the targets led on."""
+    limit = _one_sided(profile).partition("; ")[0]
+    told = "" if len(profile.unbounded) > 1 else f"; up to there {limit}"
+    return (
+        f"not identified: the search ended at its bound {profile.estimate:.3g}, beyond which the "
+        f"targets are met better: widen 'bounds'{told}"
+    )
 
 
 def _valleys(profile: Profile) -> str:

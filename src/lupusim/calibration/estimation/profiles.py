@@ -67,6 +67,10 @@ class Profile:
     """Other values about which the targets are met nearly as well, beyond values that they exclude:
     the limits lie beyond them."""
 
+    ends_search: bool = False
+    """Whether the estimate stands at the bound of its search, and the targets would be met better
+    beyond: what is told of it holds only as far as it is searched."""
+
     @property
     def unbounded(self) -> tuple[str, ...]:
         """The sides without a limit: ``below``, ``above``, both or none."""
@@ -141,7 +145,8 @@ def profile_all(
         )
         for k in range(best.size)
     ]
-    exact = _exact_limits(walkers, limits)
+    ends = _ends_search(walkers)
+    exact = np.where(ends, np.nan, _exact_limits(walkers, limits))
     further = _tail_limits(walkers, limits).reshape(-1, 2)
     if progress is not None:
         progress(2 * len(walkers.points), 2 * len(walkers.points))
@@ -151,6 +156,7 @@ def profile_all(
             exact_limit=float(parameter.transform.natural(exact[k])),
             exact_lower=float(parameter.transform.natural(further[k, 0])),
             exact_upper=float(parameter.transform.natural(further[k, 1])),
+            ends_search=bool(ends[k]),
             valleys=tuple(
                 parameter.transform.natural(np.array([v for a, v in valleys if a == k])).tolist()
             ),
@@ -220,6 +226,14 @@ def _tail_limits(walkers: Walkers, limits: FloatArray) -> FloatArray:
     further = _close_in(walkers, low, high, found & rows)
     walkers.is_exact = False
     return further
+
+
+def _ends_search(walkers: Walkers) -> BoolArray:
+    """Return which estimates stand at a bound of their search that the targets would pass."""
+    bounds = walkers.hill.likelihood.free_model.bounds
+    low, high = (np.abs(walkers.best - bound) < _AT_BOUND for bound in bounds.T)
+    pull = _pull(walkers.hill, walkers.best[None])[0]
+    return (low & (pull > _MATTERS)) | (high & (pull < -_MATTERS))
 
 
 def _held_by(walkers: Walkers, found: BoolArray) -> list[tuple[str, ...]]:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from lupusim.calibration.estimation.identifiability import Verdict
+from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.fit import fit_studies
+from lupusim.calibration.targets.times import EventRate
+from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.calibrate import calibrate
 from lupusim.scenario.files.calibration_block import free_model_from_mapping
+from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED
 
 WAYS = {
@@ -81,3 +90,26 @@ def test_nor_is_a_limit_known_that_rests_on_a_bound_where_the_estimate_stands(
     assert fit.best.free[1] > math.log(990)
     assert fit.identifiability.verdicts[0] is Verdict.BORROWED
     assert "only as far as relapse is searched" in fit.estimates["verdict"][0]
+
+
+@pytest.mark.parametrize(
+    ("events", "years", "bounds", "said"),
+    [
+        (10, 100.0, (0.01, 0.03), "bound 0.03, beyond which .* 'bounds'; up to there at least"),
+        (5, 200_000.0, None, "bound 0.0001, beyond which .* 'bounds'; up to there at most"),
+        (0, 100.0, None, "^at most .* nothing seen.* no lower limit$"),  # nothing lies beyond
+        (10, 100.0, None, "^identified$"),
+    ],
+)
+def test_an_estimate_at_a_bound_that_the_targets_would_pass_says_so(
+    events: int, years: float, bounds: tuple[float, float] | None, said: str
+) -> None:
+    """10 events in 100 years are 0.1 a year, which a search up to 0.03 can't tell."""
+    model = chain_model(ExponentialHazard(rate=0.02), states=("alive", "death"))
+    (free,) = free_rates(model).parameters
+    free_model = FreeModel(model=model, parameters=(replace(free, bounds=bounds),))
+    rate = EventRate(origin=("alive",), to=("death",), events=events, person_years=years, until=5.0)
+    (row,) = fit_studies([study(rate)], free_model, seed=SEED).estimate_rows()
+    assert re.search(said, row["verdict"])
+    assert row["identified"] == (said == "^identified$")
+    assert math.isnan(row["exact_limit"]) == (events > 0)
