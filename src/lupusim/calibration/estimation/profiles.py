@@ -233,7 +233,8 @@ def _ends_search(walkers: Walkers) -> BoolArray:
     bounds = walkers.hill.likelihood.free_model.bounds
     low, high = (np.abs(walkers.best - bound) < _AT_BOUND for bound in bounds.T)
     pull = _pull(walkers.hill, walkers.best[None])[0]
-    return (low & (pull > _MATTERS)) | (high & (pull < -_MATTERS))
+    ends: BoolArray = (low & (pull > _MATTERS)) | (high & (pull < -_MATTERS))
+    return ends
 
 
 def _held_by(walkers: Walkers, found: BoolArray) -> list[tuple[str, ...]]:
