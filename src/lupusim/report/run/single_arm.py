@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from lupusim.analysis.single_arm.tests import RateTest
@@ -25,16 +25,24 @@ def level_of(analysis: Analysis) -> str:
 def nothing_better(trial: Trial) -> str:
     """Return in which case the type I error is one."""
     if trial.family is not None or len(trial.arms) > 2:
-        return f"all arms alike{_but_for_dropout(trial)}, any claim"
+        return f"all arms alike{_but_for(trial)}, any claim"
     if trial.analysis is None or len(trial.arms) > 1:
-        return f"both arms alike{_but_for_dropout(trial)}"
+        return f"both arms alike{_but_for(trial)}"
     if rate_is_tested(trial.analysis):
         return f"exact at the null rate {_null_rate(trial):g}"
     return "patients fare as the reference"
 
 
-def _but_for_dropout(trial: Trial) -> str:
-    return " but for dropout" if trial.dropout.by_arm else ""
+def _but_for(trial: Trial) -> str:
+    unlike = left_unlike([trial])
+    return f" but for {unlike}" if unlike else ""
+
+
+def left_unlike(trials: Sequence[Trial]) -> str:
+    """Return what still differs between arms where no effect does, in any of some designs."""
+    dropout = any(trial.dropout.by_arm for trial in trials)
+    lots = any(arm.unequal_lots for trial in trials for arm in trial.arms)
+    return " and ".join([*["dropout"] * dropout, *["lots"] * lots])
 
 
 def _null_rate(trial: Trial) -> float:

@@ -28,7 +28,7 @@ from lupusim.report.run.known import (
 from lupusim.report.run.known_chance import detail_rows
 from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
-from lupusim.report.run.single_arm import level_of, nothing_better, one_arm_meaning
+from lupusim.report.run.single_arm import left_unlike, level_of, nothing_better, one_arm_meaning
 from lupusim.report.run.smallest import smallest_rows
 from lupusim.report.run.supply import supply_rows
 from lupusim.report.run.tries import (
@@ -309,8 +309,8 @@ def meaning(result: RunResult) -> str:
     worst = max(errors, key=lambda mean: mean.value)
     most = " at most" if len(powers) > 1 else ""
     what = "show the same" if within else "claim one"
-    but = " but in dropout" if any(point.trial.dropout.by_arm for point in result.points) else ""
-    alike = f"If there were no difference{but}"
+    unlike = left_unlike([point.trial for point in result.points])
+    alike = "If there were no difference" + (f" but in {unlike}" if unlike else "")
     return f"{shows} {alike}, {error_in_hundred(worst)} of 100 would {what}{most}."
 
 

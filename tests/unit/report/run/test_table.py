@@ -38,6 +38,7 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint
+from lupusim.trial.treatment.arms import Infusions, Lots
 from lupusim.trial.treatment.costs import Costs
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 from trials_staged import selection_trial
@@ -355,6 +356,21 @@ def test_arms_that_lose_patients_differently_are_not_wholly_alike():
     assert nothing_better(survival_trial()) == "both arms alike"
     assert "no difference but in dropout, " in meaning(run(scenario(trial), 40))
     assert "no difference, " in meaning(run(scenario(survival_trial()), 40))
+
+
+@pytest.mark.parametrize(
+    ("dropout", "sd", "unlike"),
+    [({}, 0.5, "lots"), ({"cells": 2.0}, 0.5, "dropout and lots"), ({}, 0.0, "")],
+)
+def test_arms_whose_lots_differ_are_not_wholly_alike(dropout, sd, unlike):
+    lots = Lots(doses=6, sd=sd, raises=(("alive", "death"),))
+    infusions = Infusions(cells_per_kg=1e6, lots=lots)
+    trial = survival_trial(dropout=Dropout(per_year=0.1, by_arm=dropout))
+    control, cells = trial.arms
+    trial = replace(trial, arms=(control, replace(cells, infusions=infusions)))
+    assert nothing_better(trial) == "both arms alike" + (f" but for {unlike}" if unlike else "")
+    but = f" but in {unlike}" if unlike else ""
+    assert f"no difference{but}, " in meaning(run(scenario(trial), 40))
 
 
 def test_of_arms_that_are_selected_all_are_alike():
