@@ -15,7 +15,7 @@ from lupusim.app.designs.drafts import Drafts
 from lupusim.app.designs.fields import fields_of
 from lupusim.app.drawing.frame import words_of_line
 from lupusim.app.folder import StartFolder
-from lupusim.app.pages.questions import size_words
+from lupusim.app.pages.questions import assurance_words, size_words
 from lupusim.app.runs.jobs import Job, Jobs, State
 from lupusim.app.runs.launch import STREAM
 from lupusim.app.runs.results import (
@@ -248,7 +248,7 @@ def found(**columns):
 def test_what_is_known_exactly_stands_before_what_was_simulated():
     heads, rows = table_of([("", found(power_exact=0.80604)), ("b", found(power_theory=0.79))])
     known = ["Patients", "Power without simulation", "Power"]
-    assert heads == ["Design", *known, "Type I error", "Months", "Trials simulated"]
+    assert heads == ["Design", *known, "Trials simulated"]  # what none of them has is left out
     assert rows[0][2:4] == ["0.8060 exact", "0.80 (0.01)"]
     assert rows[1][:4] == ["b", "1 200", "0.7900 formula", "0.80 (0.01)"]
     heads, rows = table_of([("", found(power_exact=0.80604)), ("b", found())])
@@ -260,6 +260,24 @@ def test_what_is_known_exactly_stands_before_what_was_simulated():
     assert powers_in_words([simulated]) == "power 0.80 (0.01)"
     assert powers_in_words([exact, simulated]) == "2 designs, power 0.80 (0.01) to 0.82"
     assert powers_in_words([]) == "no test"
+
+
+def test_without_a_test_what_was_measured_stands_there_and_no_power():
+    seen = {"response_msc": 0.24, "response_msc_mcse": 0.002, "response_msc_sd": 0.05}
+    assert table_of([("", found(power=None, power_mcse=None, **seen))]) == (
+        ["Design", "Patients", "Trials simulated", "Responders, msc"],
+        [["the design", "1 200", "1 000", "0.240 (0.002)"]],
+    )
+    assert "Responders, msc" not in table_of([("", found(**seen))])[0]
+
+
+def test_an_assurance_says_of_which_of_several_designs_it_is():
+    known = {"assurance": 0.5, "assurance_mcse": 0.01, "tables_per_draw": None}
+    points = [found(design_point={"sample_size": n}, **known) for n in (80, 90)]
+    one, other = assurance_words({"points": points}).splitlines()
+    assert one.startswith("patients in all = 80: 1 200 patients: chance of success 0.50 (0.01)")
+    assert other.startswith("patients in all = 90: ")
+    assert assurance_words({"points": points[:1]}).startswith("1 200 patients: ")
 
 
 def test_a_design_is_called_by_what_varies_and_a_line_says_of_whom_it_is():
@@ -279,8 +297,9 @@ def test_a_design_is_called_by_what_varies_and_a_line_says_of_whom_it_is():
     )
     content = parsed(Drafts().open_packaged("null_and_drift").text).content
     assert list(names_in_words([found(design_point=drift)], content)) == [
-        "Hazard ratio, population: hazard ratio on active to response, population.",
-        "Hazard ratio, msc: hazard ratio on active to response, msc.",
+        "Hazard ratio, population: hazard ratio on active to response, population "
+        "(population.effects.0.hazard_ratio).",
+        f"Hazard ratio, msc: hazard ratio on active to response, msc ({path}).",
     ]
 
 

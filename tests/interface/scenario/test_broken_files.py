@@ -149,7 +149,8 @@ def test_one_fault_gives_one_problem_with_its_line_and_key(
         (b"a: 1\nb: \xff\xfe\n", None, "not text in UTF-8 (line 2)"),
         ("a: 1\n".encode("utf-16"), None, "not text in UTF-8 (line 1)"),
         (bytes(range(256)) * 100, None, "not text in UTF-8"),
-        (b"PK\x03\x04\x14\x00", 1, "a character here cannot stand in YAML"),
+        (b"PK\x03\x04\x14\x00", None, "a workbook, a document or an archive, not text"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", None, "a workbook, a document or an archive, not text"),
         ("a: 1\n" * 1000, 101, "so many problems are enough"),
     ],
 )  # fmt: skip

@@ -30,7 +30,7 @@ MISTAKES = [
     ("two_rates", "{response: 30 %}", "{response: 30}", "arms.0.outcomes.response", "Write '30 %' or 0.3"),
     ("two_rates", "{response: 30 %}", "{respons: 30 %}", "arms.0.outcomes.respons", "Did you mean 'response'"),
     ("two_rates", "at: 24 weeks", "at: 24 wk", "outcomes.response.at", "Write days, weeks, months or years"),
-    ("two_rates", "at: 24 weeks", "at: 2027-03-01", "outcomes.response.at", "is a date. Write the time"),
+    ("two_rates", "at: 24 weeks", "at: 2027-03-01", "outcomes.response.at", "is a date. Write a time since randomization"),
     ("two_rates", "10 per month", "ten per month", "enrollment", "Write such as 10 per month."),
     ("two_rates", "enrollment: 10 per month\n", "", "enrollment", "such as 'enrollment: 10 per month'"),
     ("two_rates", "replicates: 4000", "replicates: 4k", "simulation.replicates", "Write 4000."),

@@ -10,7 +10,7 @@ from lupusim.app.drawing.frame import Command, action, box, panel
 from lupusim.app.runs.jobs import Job, State, command_line
 from lupusim.app.runs.launch import ask
 from lupusim.app.runs.past_runs import PastRun
-from lupusim.app.runs.results import drawn_share
+from lupusim.app.runs.results import drawn_share, point_name
 from lupusim.app.site import Site
 from lupusim.report.numbers import grouped, share
 from lupusim.simulation.tally import Mean
@@ -168,13 +168,21 @@ def size_words(found: dict[str, Any]) -> str:
 
 
 def assurance_words(found: dict[str, Any]) -> str:
-    """Return the answer of ``lupusim assurance`` in sentences."""
-    return "\n".join(
-        f"{grouped(point['n_patients'])} patients: chance of success "
-        f"{share(Mean(value=point['assurance'], mcse=point['assurance_mcse']))}, against a power "
-        f"of {share(Mean(value=point['power'], mcse=point['power_mcse']))} if it works as stated"
-        f"{_of_tables(point['tables_per_draw'])}."
-        for point in found.get("points", ())
+    """Return the answer of ``lupusim assurance`` in sentences, one for each design."""
+    points = found.get("points", ())
+    if len(points) == 1:
+        return _assured(points[0])
+    return "\n".join(f"{point_name(point)}: {_assured(point)}" for point in points)
+
+
+def _assured(point: dict[str, Any]) -> str:
+    assured, power = (
+        share(Mean(value=point[name], mcse=point[f"{name}_mcse"]))
+        for name in ("assurance", "power")
+    )
+    return (
+        f"{grouped(point['n_patients'])} patients: chance of success {assured}, against a power of "
+        f"{power} if it works as stated{_of_tables(point['tables_per_draw'])}."
     )
 
 

@@ -33,6 +33,11 @@ _TOO_LONG = (
     "Cancel it and choose fewer simulated trials, or let it run: what is finished is kept, and it "
     "can go on later"
 )
+_BRACKETS = "In brackets: the Monte Carlo standard error."
+_SHARES = (
+    " Power is the share of simulated trials that succeed if the treatment works as stated; the "
+    "type I error is that share if it does nothing."
+)
 _EXACT = " The exact power is a sum over all that may happen; the simulated one checks it."
 _DRAWN = (
     " Drawn tables are counts of patients by arm and outcome, drawn from their exact law without "
@@ -219,11 +224,12 @@ class RunView:
     def _show_result(self, result: dict[str, Any] | None) -> None:
         self._say(self._title, self.run.title)
         self._result.clear()
-        self._questions.show(finished=result is not None)
-        self._sensitivity.show(finished=result is not None)
+        known = powers(result) if result else []
+        for asked in (self._questions, self._sensitivity):
+            asked.show(finished=bool(known))  # without a test there is no power to ask about
+        self._whose.set_visibility(not result or bool(known))
         if not result or not result.get("points"):
             return
-        known = powers(result)
         if known:
             self._show_power(known[0], several=len(known) > 1)
         with self._result, panel("What it found"):
@@ -232,11 +238,8 @@ class RunView:
             table(*table_of([("", point) for point in result["points"]]))
             checked = _EXACT * any(one.exact is not None for one in known)
             checked += _DRAWN * any(one.drawn is not None for one in known)
-            ui.label(
-                "In brackets: the Monte Carlo standard error. Power is the share of simulated "
-                "trials that succeed if the treatment works as stated; the type I error is that "
-                f"share if it does nothing.{checked}"
-            ).classes("muted small")
+            words = f"{_BRACKETS}{_SHARES if known else ''}{checked}"
+            ui.label(words).classes("muted small")
             for words in names_in_words(result["points"], self.run.content):
                 ui.label(words).classes("muted small")
             for note in result.get("notes", ()):

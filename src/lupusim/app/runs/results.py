@@ -27,6 +27,14 @@ _KNOWN = {
     },
 }
 """Columns of what is known without simulation, and in a word how, where they are told in one."""
+_NONE = "none"
+_MEASURED = {
+    "response_": "Responders",
+    "mean_": "Mean",
+    "events_": "Events",
+    "event_rate_": "Events per year at risk",
+}
+"""What the primary endpoint shows of an arm, by how the name of its column begins."""
 _FORMULAS = ("power_theory", "power_schoenfeld", "power_lachin_foulkes")
 
 
@@ -119,7 +127,8 @@ def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[
     told = {name: [write(point) for _, point in points] for name, write in columns.items()}
     for one, columns_of in _KNOWN.items():
         told = _in_one_column(told, columns_of, one)
-    kept = {name: cells for name, cells in told.items() if any(cells)}
+    told |= _measured([point for _, point in points])
+    kept = {name: cells for name, cells in told.items() if {*cells} - {"", _NONE}}
     names = [point_name(point, run) for run, point in points]
     rows = zip(names, *kept.values(), strict=True)
     return ["Design", *kept], [list(row) for row in rows]
@@ -211,13 +220,29 @@ def _mean(point: Point, name: str) -> Mean:
 
 
 def _share(point: Point, name: str) -> str:
-    return "none" if point.get(name) is None else share(_mean(point, name))
+    return _NONE if point.get(name) is None else share(_mean(point, name))
+
+
+def _measured(points: Sequence[Point]) -> dict[str, list[str]]:
+    """Return what was seen of the primary endpoint in each arm, where no design has a test."""
+    if any(is_number(point.get("power")) for point in points):
+        return {}
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for point in points for name in point):
+        start = next((start for start in _MEASURED if name.startswith(start)), "")
+        if start and f"{name}_mcse" in points[0]:
+            heading = f"{_MEASURED[start]}, {name.removeprefix(start)}"
+            found[heading] = [
+                rounded(_mean(point, name)) if is_number(point.get(name)) else ""
+                for point in points
+            ]
+    return found
 
 
 def _months(point: Point) -> str:
     value = point.get("duration")
     if value is None:
-        return "none"
+        return _NONE
     return rounded(
         Mean(value=MONTHS_PER_YEAR * value, mcse=MONTHS_PER_YEAR * point["duration_mcse"])
     )

@@ -53,6 +53,8 @@ class Doubt:
     ] = 0.0
 
     def __post_init__(self) -> None:
+        if self.effect_sd is not None and not 0 <= self.effect_sd < math.inf:
+            raise ValueError(f"--effect-sd {self.effect_sd:g} must be a number, 0 or above")
         if self.effect_sd is None and (self.effect_on or self.sceptical is not None):
             raise ValueError("--effect-on and --sceptical need --effect-sd")
         if self.effect_on and self.sceptical is not None:

@@ -150,12 +150,15 @@ class Decision:
             threshold = float(number)
         except ValueError:
             raise ValueError(f"{number!r} in {text!r} is not a number") from None
-        return cls(
-            quantity=quantity,
-            above=sign == ">",
-            threshold=threshold,
-            most_replicates=most_replicates,
-        )
+        try:
+            return cls(
+                quantity=quantity,
+                above=sign == ">",
+                threshold=threshold,
+                most_replicates=most_replicates,
+            )
+        except ValueError as error:
+            raise ValueError(f"{text!r}: {error}") from None
 
     @property
     def statement(self) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from lupusim.planning.assurance.results import Assurance, PointAssurance
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.run.layout import short_label
 from lupusim.report.tables import AnswerTable
+from lupusim.report.words.paths import path_in_words, steps_in_words
 from lupusim.simulation.tally import Mean
-from lupusim.trial.scenario import label
 
 _ROWS = {
     "power": "power, if all is as stated",
@@ -35,10 +36,15 @@ def assurance_table(result: Assurance) -> AnswerTable:
     caption = "estimate (Monte Carlo standard error)"
     if not result.certain:
         caption += f"; quantiles of the power are those of the truth, {noise}"
+    varied = result.points[0].values if result.points else {}
+    caption += "".join(
+        f"; {step}: {words}" for step, words in steps_in_words(varied, path_in_words)
+    )
     table = AnswerTable(title=title, caption=caption)
     table.add_column("")
     for point in result.points:
-        named = label(point.values, between="\n").replace(" = ", "\n= ") if point.values else ""
+        of = short_label(point.values, between="\n").replace(" = ", "\n= ")
+        named = of if point.values else ""
         table.add_column(named or f"{point.trial.n_patients} patients", justify="right")
     estimates = [point.estimates() for point in result.points]
     for name, words in _ROWS.items():
@@ -75,13 +81,17 @@ def _how_of_draws(result: Assurance) -> tuple[str, str]:
 def assurance_sentence(result: Assurance) -> str:
     """Return what assurance says beside power, for the largest design."""
     point = max(result.points, key=lambda p: p.trial.n_patients)
+    sizes = [one.trial.n_patients for one in result.points]
+    of = f"{point.trial.n_patients} patients"
+    if sizes.count(max(sizes)) > 1:
+        of = short_label(point.values)
     if result.certain:
         return (
-            f"Nothing varies: all is as stated, and with {point.trial.n_patients} patients the "
+            f"Nothing varies: all is as stated, and with {of} the "
             f"trial succeeds in {in_hundred(point.power)} of 100 tries{_worth(point)}. {_UNSURE}"
         )
     return (
-        f"With {point.trial.n_patients} patients the trial succeeds in {in_hundred(point.power)} "
+        f"With {of} the trial succeeds in {in_hundred(point.power)} "
         f"of 100 tries if all is as stated, and in {in_hundred(point.assurance)} of 100 over "
         f"all that the prior or the posterior draws allow{_worth(point)}."
     )

@@ -44,7 +44,10 @@ def parse_duration(text: object) -> float:
     found = match(_FORM, text)
     if found is None:
         if is_text(text) and is_date(text):
-            fix = "Write the time since the first site opened, such as '18 months'"
+            fix = (
+                "Write a time since randomization, or for the calendar since the first site "
+                "opened, such as '18 months'"
+            )
             raise ValueError(f"{text.strip()!r} is a date. {fix}")
         shown = repr(text)[:60]
         raise ValueError(f"{shown} is not a duration. Write one such as '52 weeks' or '6 months'")

@@ -162,13 +162,17 @@ def _as_float(value: Real) -> float:
 
 def _range_words(kind: Any) -> str:
     words = (
-        ("at_least", "{:.12g} or above"),
-        ("above", "above {:.12g}"),
-        ("at_most", "at most {:.12g}"),
-        ("below", "below {:.12g}"),
+        ("at_least", "{} or above"),
+        ("above", "above {}"),
+        ("at_most", "at most {}"),
+        ("below", "below {}"),
     )
     limits = [(getattr(kind, name, math.inf), form) for name, form in words]
-    return "".join(f", {form.format(limit)}" for limit, form in limits if math.isfinite(limit))
+    return "".join(
+        f", {form.format(limit if _is_whole(limit) else f'{limit:.12g}')}"
+        for limit, form in limits
+        if math.isfinite(limit)
+    )
 
 
 def _percent_meant(kind: Any, number: float) -> str:

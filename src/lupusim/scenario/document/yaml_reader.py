@@ -21,6 +21,7 @@ from lupusim.errors import InputError, Problem
 from lupusim.scenario.document.content import is_list, is_mapping, text_keys
 
 MAX_BYTES = 1_000_000
+_OFFICE = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how workbooks and archives begin, old and new
 MAX_DEPTH = 30
 MAX_NODES = 10_000
 MAX_LINE = 50_000  # characters; the parser is slow on longer words
@@ -168,6 +169,9 @@ def _read_text(path: Path, error_class: type[InputError]) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         refuse(f"the file cannot be read: {reason}", "Check its name and its permissions.")
+    if content.startswith(_OFFICE):
+        fault = "the file is a workbook, a document or an archive, not text"
+        refuse(fault, "Save what it says as plain text in UTF-8.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -194,7 +198,7 @@ def _file_meant(path: Path) -> str:
         names = [other.name for other in path.parent.iterdir() if other.suffix == path.suffix]
     except OSError:
         names = []
-    found = near(path.name, names)
+    found = near(path.name, [name for name in names if name != path.name])  # a link to nothing
     return f"Did you mean {str(path.with_name(found[0]))!r}?" if found else "Check the path."
 
 

@@ -243,7 +243,7 @@ def _is_time_or_rate(value: object) -> bool:
 def _rate_or_median(value: object) -> float:
     """Return a rate in words; bare numbers could be anything."""
     if is_text(value):
-        return parse_rate(value)
+        return parse_rate(value, like="14 months for a median, or 0.2 per year")
     raise ValueError(
         f"{value!r} has no unit. Write a median such as '14 months', or '0.2 per year'"
     )
