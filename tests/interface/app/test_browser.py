@@ -266,12 +266,16 @@ def test_a_run_is_found_again_compared_and_taken_away(tab, kept):
             page.get_by_role("link", name="The operating characteristics").click()
         assert Path(sent.value.path()).read_bytes() == (kept / "summary.csv").read_bytes()
         page.get_by_role("button", name="Write the report").click()
-        page.get_by_role("link", name="The report, one file to read").wait_for()
+        report = page.get_by_role("link", name="The report, one file to read")
+        report.hover()
+        assert report.evaluate("e => getComputedStyle(e).opacity") == "1"  # else contrast falls
+        bar = page.locator(".q-loading-bar").first
+        assert bar.get_attribute("aria-label") == "The page is loading"
         with page.expect_download() as sent:
-            page.get_by_role("link", name="The report, one file to read").click()
-        report = Path(sent.value.path()).read_text(encoding="utf-8")
-        assert "Two rates, 30 % against 55 %" in report
-        assert not re.search(r"(src|href)=.?https?://", report)
+            report.click()
+        text = Path(sent.value.path()).read_text(encoding="utf-8")
+        assert "Two rates, 30 % against 55 %" in text
+        assert not re.search(r"(src|href)=.?https?://", text)
         page.goto("/compare")
         page.get_by_role("cell", name="kept").first.wait_for()
 

@@ -60,6 +60,7 @@ body .q-field__native, body .q-field__input { color: var(--ink); }
 .card:hover { border-color: var(--accent); background: var(--soft); }
 .card b { font-size: 18px; font-weight: 650; }
 a.plain { color: var(--accent); text-decoration: underline; text-underline-offset: 3px; }
+a.plain:hover, a.plain:active { opacity: 1; text-decoration-thickness: 2px; }
 a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px solid var(--accent);
   outline-offset: 2px; border-radius: 6px; }
 .q-btn.q-btn:focus-visible { box-shadow: 0 0 0 2px var(--surface), 0 0 0 5px var(--accent); }
@@ -109,6 +110,8 @@ table.plain th.number { white-space: normal; vertical-align: bottom; }
   .two, .wide-left { grid-template-columns: minmax(0, 1fr); }
   .three { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .sheet { padding: 24px; } .bar { padding: 0 20px; gap: 4px 12px; }
+  table.plain { font-size: 14px; } table.plain .number { padding-right: 6px; }
+  table.plain th, table.plain td { padding-right: 6px; }
   .bar nav a { padding: 16px 6px 13px; } }
 @media (max-width: 560px) { .three, .ranges { grid-template-columns: minmax(0, 1fr); }
   .sheet { padding: 16px; } .bar { padding: 8px 16px 0; justify-content: space-between; }
@@ -142,6 +145,8 @@ function lupusimTheme(value) {
 function lupusimNames() {
   document.querySelectorAll('.cm-content').forEach(
     e => e.setAttribute('aria-label', 'The scenario file'));
+  document.querySelectorAll('.q-loading-bar').forEach(
+    e => e.setAttribute('aria-label', 'The page is loading'));
   document.querySelectorAll('.cm-scroller').forEach(e => e.setAttribute('tabindex', '0'));
 }
 new MutationObserver(lupusimNames)  // an editor may be drawn before the page is loaded

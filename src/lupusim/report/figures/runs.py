@@ -86,16 +86,16 @@ QUANTITIES: dict[str, Callable[[PointResult], Dot]] = {
 def named(result: RunResult) -> list[Named]:
     """Return the designs of a run with what they are called in words."""
     called = headings(result)
-    if _has_paths(called):
+    if _has_commas(called):
         names = [varied_in_words(point.values) for point in result.points]
     else:
         names = [name.replace("\n", ", ").replace("_", " ") for name in called.names]
     return list(zip(names, result.points, strict=True))
 
 
-def _has_paths(called: Headings) -> bool:
-    """Return whether whole paths name what varies, as their last steps are alike."""
-    return "." in called.corner
+def _has_commas(called: Headings) -> bool:
+    """Return whether words with commas name what varies, as last steps of paths are alike."""
+    return "," in called.corner
 
 
 def named_of_runs(runs: Sequence[tuple[str, RunResult]]) -> list[Named]:
@@ -110,7 +110,7 @@ def named_of_runs(runs: Sequence[tuple[str, RunResult]]) -> list[Named]:
 def what_names_mean(result: RunResult) -> list[str]:
     """Return what the names of :func:`named` stand for, where they do not say it all."""
     called = headings(result)
-    if _has_paths(called):
+    if _has_commas(called):
         meant = short_names_in_words(result.points[0].values, naming(result.scenario))
         return list(map(": ".join, meant))
     said = (words.partition(": ") for words in called.key)

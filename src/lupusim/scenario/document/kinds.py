@@ -161,18 +161,13 @@ def _as_float(value: Real) -> float:
 
 
 def _range_words(kind: Any) -> str:
-    words = (
-        ("at_least", "{} or above"),
-        ("above", "above {}"),
-        ("at_most", "at most {}"),
-        ("below", "below {}"),
-    )
-    limits = [(getattr(kind, name, math.inf), form) for name, form in words]
-    return "".join(
-        f", {form.format(limit if _is_whole(limit) else f'{limit:.12g}')}"
-        for limit, form in limits
-        if math.isfinite(limit)
-    )
+    words = {"at_least": "{} or above", "above": "above {}"}
+    words |= {"at_most": "at most {}", "below": "below {}"}
+    limits = [(getattr(kind, name, math.inf), form) for name, form in words.items()]
+    said = [
+        (str(x) if _is_whole(x) else f"{x:.12g}", form) for x, form in limits if abs(x) < math.inf
+    ]
+    return "".join(f", {form.format(limit)}" for limit, form in said)
 
 
 def _percent_meant(kind: Any, number: float) -> str:

@@ -119,7 +119,8 @@ def test_designs_that_differ_in_two_alike_numbers_are_named_in_words_that_fit_th
     names = [name for name, _ in runs.named(result)]
     assert names[0] == "hazard ratio, population = 0.57; hazard ratio, msc = 1.0"
     assert runs.what_names_mean(result)[1] == (
-        "hazard ratio, msc: hazard ratio on active to response, msc"
+        "hazard ratio, msc: hazard ratio on active to response, msc "
+        "(arms.msc.effects.0.hazard_ratio)"
     )
     of_runs = runs.named_of_runs([("drift", result)])
     assert [name for name, _ in of_runs] == [f"drift: {name}" for name in names]
