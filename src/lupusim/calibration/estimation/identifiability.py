@@ -125,9 +125,11 @@ def judge(
     regular (Alarid-Escudero 2018, Medical Decision Making 38:810-821).
     """
     eigenvalues, directions = np.linalg.eigh(information)
-    # A hazard that ran into its bound has no curvature left: a limit on one side, no ridge.
+    # What is unknown by itself, as of a hazard that ran into its bound, or so high that everybody
+    # has moved, has a limit on one side; a ridge is what would be known, were others.
     gaps = np.abs(likelihood.free_model.bounds - optima[0].free[:, None]).min(axis=1)
-    ridge = (standard_errors(information) > _UNKNOWN) & (gaps > _AT_BOUND)
+    alone = np.sqrt(np.diagonal(information).clip(1e-10)) > 1 / _UNKNOWN
+    ridge = (standard_errors(information) > _UNKNOWN) & (gaps > _AT_BOUND) & alone
     best = optima[0]
     equals = [
         o for o in optima if o.negative_log_likelihood - best.negative_log_likelihood < _EQUAL_FIT
@@ -219,7 +221,8 @@ def _exact(profile: Profile) -> str:
     """
     if np.isnan(profile.exact_limit):
         return ""
-    return f" (exact, as of nothing seen: {profile.exact_limit:.3g})"
+    seen = "nothing seen" if np.isnan(profile.lower) else "everybody"
+    return f" (exact, as of {seen}: {profile.exact_limit:.3g})"
 
 
 def _borrowed_words(profile: Profile) -> str:

@@ -199,6 +199,10 @@ def test_all_of_twelve_have_an_exact_lower_limit() -> None:
     (profile,) = fit.profiles
     assert profile.unbounded == ("above",)
     assert -math.expm1(-profile.exact_limit) == pytest.approx(beta.ppf(0.025, 12, 1), rel=0.005)
+    (row,) = fit.estimate_rows()
+    assert (row["lower"], row["exact_limit"]) == (profile.lower, profile.exact_limit)
+    said = f"at least {profile.lower:.3g} (exact, as of everybody: {profile.exact_limit:.3g});"
+    assert row["verdict"].startswith(said)
 
 
 def test_deaths_given_a_second_time_per_person_year_are_counted_once() -> None:
