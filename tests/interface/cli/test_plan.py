@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from lupusim.planning.sample_size.growth import designs as distinct
 from lupusim.planning.sample_size.options import Search
 from lupusim.scenario import load_scenario
 from lupusim.scenario.files.draws import load_model_draws
+from lupusim.simulation.tally import Mean
+from tolerance import assert_within_mcse
 
 
 def called(*words: str) -> str:
@@ -174,6 +177,30 @@ def test_every_prior_for_the_effect_can_be_asked_for(words: list[str]) -> None:
     point = json.loads(called(*asked, "--format", "json"))["points"][0]
     assert point["assurance"] < point["power"]
     assert ("worthwhile" in point) == ("--worthwhile" in words)
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--sceptical", "0.5", "--worthwhile-ratio", "1.5"], ["--no-effect", "0.2"]]
+)
+def test_doubt_lies_around_the_hazard_ratio_of_each_design(
+    words: list[str], tmp_path: Path
+) -> None:
+    """Each design is answered as a scenario that has it alone."""
+    text = (files("lupusim") / "data/scenarios/phase2_sri4_24w.yaml").read_text(encoding="utf-8")
+
+    def assured(ratios: str) -> list[Mean]:
+        file = tmp_path / "own.yaml"
+        file.write_text(text.replace("[1.70, 2.93, 5.85]", ratios), encoding="utf-8")
+        asked = ["assurance", str(file), "--effect-sd", "0.2", *words, "--replicates", "2000"]
+        points = json.loads(called(*asked, "--jobs", "1", "--format", "json"))["points"]
+        return [Mean(value=p["assurance"], mcse=p["assurance_mcse"]) for p in points]
+
+    weak, strong = assured("[1.70, 5.85]")
+    for found, ratio in ((weak, "[1.70]"), (strong, "[5.85]")):
+        (alone,) = assured(ratio)
+        assert_within_mcse(found.value, alone.value, mcse=found.mcse)
+    with pytest.raises(AssertionError):  # as if it lay around the first design's
+        assert_within_mcse(strong.value, weak.value, mcse=strong.mcse)
 
 
 @pytest.mark.slow

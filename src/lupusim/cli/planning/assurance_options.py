@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,42 +66,36 @@ class Doubt:
         if self.worthwhile_ratio is not None and not self.worthwhile_ratio > 0:
             raise ValueError(f"--worthwhile-ratio {self.worthwhile_ratio:g} must be above 0")
 
-    def prior(self, trial: Trial) -> EffectPrior | None:
-        """Return the prior for the effect; None where the stated effect is certain."""
+    def prior(self, trials: Sequence[Trial]) -> EffectPrior | None:
+        """Return the prior for the effect; None where the stated effect is certain.
+
+        Of designs that state different hazard ratios it is around each design's own.
+        """
         from lupusim.planning.assurance.effect_priors import OrNoEffect, StatedEffect
 
-        around = self._around(trial)
+        around = self._around(trials)
         if self.no_effect:
             otherwise = StatedEffect() if around is None else around
             return OrNoEffect(probability=self.no_effect, otherwise=otherwise)
         return around
 
-    def _around(self, trial: Trial) -> EffectPrior | None:
-        from lupusim.planning.assurance.effect_priors import (
-            NormalEffect,
-            experimental,
-            sceptical,
-            stated_log_ratio,
-        )
+    def _around(self, trials: Sequence[Trial]) -> EffectPrior | None:
+        from lupusim.planning.assurance.around_stated import AroundStated, normal_around
+        from lupusim.planning.assurance.effect_priors import sceptical
 
         if self.effect_sd is None or self.effect_on:
             return None
-        stated = stated_log_ratio(trial)
-        if not (math.isfinite(stated) and stated != 0):
-            own = ", ".join(f"{arm.name} ({arm.model.name})" for arm in experimental(trial))
-            raise ValueError(
-                f"--effect-sd: no hazard ratio other than 0 and 1 is stated for {own}. Say where a "
-                "further one acts with --effect-on 'active -> relapse', or use --draws MODEL "
-                "or --no-effect P"
-            )
+        around: Callable[[float], EffectPrior] = partial(normal_around, sd=self.effect_sd)
         if self.sceptical is not None and self.worthwhile_ratio is not None:
-            return sceptical(
-                stated,
-                self.effect_sd,
+            worthwhile = math.log(self.worthwhile_ratio)
+            around = partial(
+                sceptical,
+                standard_error=self.effect_sd,
                 weight=self.sceptical,
-                worthwhile=math.log(self.worthwhile_ratio),
+                worthwhile=worthwhile,
             )
-        return NormalEffect(mean=stated, sd=self.effect_sd)
+        ratios = {_stated(trial) for trial in trials}
+        return around(*ratios) if len(ratios) == 1 else AroundStated(prior=around)
 
     def all_draws(self, seed: int) -> list[Any]:
         """Return the draws of models, and of a further hazard ratio."""
@@ -111,6 +107,21 @@ class Doubt:
             edges = tuple(_edge(words) for words in self.effect_on)
             found.append(FurtherRatio(on=edges, sd=self.effect_sd, seed=seed))
         return found
+
+
+def _stated(trial: Trial) -> float:
+    """Return the log hazard ratio that a prior is to lie around."""
+    from lupusim.planning.assurance.effect_priors import experimental, stated_log_ratio
+
+    stated = stated_log_ratio(trial)
+    if math.isfinite(stated) and stated != 0:
+        return stated
+    own = ", ".join(f"{arm.name} ({arm.model.name})" for arm in experimental(trial))
+    raise ValueError(
+        f"--effect-sd: no hazard ratio other than 0 and 1 is stated for {own}. Say where a "
+        "further one acts with --effect-on 'active -> relapse', or use --draws MODEL "
+        "or --no-effect P"
+    )
 
 
 def _edge(words: str) -> tuple[str, str]:
@@ -197,11 +208,11 @@ def ask_assurance(
     from lupusim.report.questions.assured import assurance_sentence, assurance_table
 
     loaded, seed = question.scenario, question.seed
-    trial = loaded.points[0].trial
-    prior, draws = doubt.prior(trial), doubt.all_draws(seed)
+    trials = [point.trial for point in loaded.points]
+    prior, draws = doubt.prior(trials), doubt.all_draws(seed)
     worthwhile = None
     if stake.worthwhile is not None:
-        worthwhile = Worthwhile(gain=stake.gain(trial), at_least=stake.worthwhile)
+        worthwhile = Worthwhile(gain=stake.gain(trials[0]), at_least=stake.worthwhile)
     nesting = Nesting(worthwhile=worthwhile)
 
     def answer(found: Assurance) -> Answer:
@@ -225,7 +236,6 @@ def ask_assurance(
             nesting=replace(nesting, bench=bench),
         )
 
-    trials = [point.trial for point in loaded.points]
     question = replace(question, simulates=lambda: any(map(is_simulated, trials)))
     found = question.ask(find, answer, Partly(InterruptedAssuranceError, partly))
     if plot is not None:
@@ -248,7 +258,7 @@ def ask_value(
     from lupusim.report.questions.answers import plain_rows, value_sentence, value_table
 
     trials = [point.trial for point in question.scenario.points]
-    prior = doubt.prior(trials[0]) or StatedEffect()
+    prior = doubt.prior(trials) or StatedEffect()
     beliefs = Beliefs(draws=tuple(doubt.all_draws(question.seed)), effect=prior)
     net = NetGain(
         gain=stake.gain(trials[0]), at_least=stake.worthwhile or 0.0, n_future=stake.value or 0.0
