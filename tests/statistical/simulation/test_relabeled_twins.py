@@ -53,6 +53,7 @@ KINDS: dict[str, Trial] = {
     ),
     "three arms": survival_trial(arms=_THREE, family=_HOLM),
     "three arms, looks": survival_trial(arms=_THREE, family=_IN_ORDER, **_LOOKS),
+    "one step": survival_trial(analysis=analysis("peto"), **_LOOKS),
     "weights": survival_trial(analysis=analysis("fleming_harrington")),
     "a score": value_trial("ancova"),
     "a response and a score": value_trial("pooled_z", "response", second="ancova"),

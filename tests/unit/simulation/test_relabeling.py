@@ -73,13 +73,24 @@ LOOKS = {
         survival_trial(),
         survival_trial(**LOOKS),
         survival_trial(analysis=analysis(sided=2)),
+        survival_trial(analysis=analysis("peto"), **LOOKS),
         survival_trial(analysis=analysis("fleming_harrington")),
         value_trial("ancova"),
         value_trial("pooled_z", "response", second="ancova"),
         value_trial("rate_ratio", "flares"),
         THREE,
     ],
-    ids=["log-rank", "looks", "two sides", "weights", "score", "family", "rates", "three arms"],
+    ids=[
+        "log-rank",
+        "looks",
+        "two sides",
+        "one step",
+        "weights",
+        "score",
+        "family",
+        "rates",
+        "three arms",
+    ],
 )
 def test_each_randomization_shows_and_adds_what_it_would_alone(trial: Trial) -> None:
     twin = trial.null_twin()
@@ -100,10 +111,11 @@ def test_each_randomization_shows_and_adds_what_it_would_alone(trial: Trial) -> 
 
 
 def test_tests_that_work_out_no_randomizations_together_say_so() -> None:
-    test = analysis("peto").test
+    test = analysis("cox").test
     assert not test.relabels
     assert test.relabeled(None, None, None, None) is None
     assert analysis().test.relabels
+    assert analysis("peto").test.relabels
 
 
 LOTS = Infusions(cells_per_kg=1e6, lots=Lots(sd=0.5, doses=10, raises=(("alive", "death"),)))

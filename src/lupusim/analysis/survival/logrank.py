@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.labels import takes_labels
-from lupusim.analysis.numerics.strata import strata_or_none
-from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.survival.ordering import orders
 from lupusim.analysis.survival.rank_sums import RankSums, grouped_sums, plain_sums
 from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
-from lupusim.analysis.verdicts import (
-    verdict,
-)
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.trial import Better, TestMethod, Verdict
-from lupusim.trial.test_method import named_test
 
 _NO_VARIANCE = 1e-9  # below what one single event gives in a trial of 10**8 patients
 
@@ -147,28 +138,3 @@ def rank_sums(columns: SurvivalColumns) -> RankSums:
         for block, order, room in orders(columns):
             totals[:, block] = plain_sums(order, room)
     return RankSums(*totals)
-
-
-@named_test("peto")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PetoTest(TestMethod):
-    """Log-rank test; estimates Peto's one-step log hazard ratio, (O - E) / V.
-
-    It exaggerates effects where they are large, or the arms of unequal size.
-    """
-
-    effect: ClassVar = "log hazard ratio (one step)"
-    outcome: ClassVar = SurvivalOutcome
-    nearly: ClassVar = "ranks"
-    estimated_by: ClassVar = "Peto's one step, (O - E) / V"
-    strata: ClassVar = "used"
-    information_unit: ClassVar = "events"
-
-    def __call__(
-        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        columns = outcome.time, outcome.event, outcome.arm
-        strata = strata_or_none(stratum)
-        result = logrank(*columns, stratum=strata, included=outcome.at_risk)
-        return verdict(result, better, sided)
