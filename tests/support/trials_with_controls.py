@@ -24,6 +24,7 @@ from lupusim.trial import (
     Infusions,
     PoissonEnrollment,
     Population,
+    Switch,
     Trial,
 )
 from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization
@@ -35,7 +36,7 @@ from lupusim.trial.population.covariates import CovariateEffect, GammaFrailty, N
 from lupusim.trial.treatment.arms import Lots
 from trials import DISEASE, analysis, counted, exponential_arm, survival_trial, way
 from trials_of_values import value_trial
-from trials_of_wins import DEATH, RANKS, RELAPSES, win_trial
+from trials_of_wins import DEATH, EFFECT, RANKS, RELAPSES, win_trial
 from trials_platform import ANY, drifting, platform_trial
 
 SITES = PoissonEnrollment(sites=6, per_site_per_year=8.0, ramp_up=0.5)
@@ -186,6 +187,22 @@ LUCKIER = replace(
     infusions=replace(LOTS.arms[1].infusions, lots=replace(LOTS.arms[1].infusions.lots, sd=0.9)),
 )
 SMART = replace(load_scenario("smart_msc_then_cart").points[0].trial, n_patients=480)
+RESCUED = better_on(("relapse", "remission"), lasts=0.5)
+GOING_OVER = (
+    Arm(
+        name="control",
+        model=DISEASE,
+        switch=Switch(
+            on=("relapse",), arm=Arm(name="rescue", model=DISEASE, effects=(RESCUED, EFFECT))
+        ),
+    ),
+    win_trial().arms[1],
+)
+INFUSED_AGAIN = replace(
+    win_trial().arms[1],
+    effects=(replace(EFFECT, lasts=0.4),),
+    infusions=Infusions(cells_per_kg=1e6, again_on=("relapse",)),
+)
 KINDS: dict[str, Trial] = {
     "years in remission": win_trial("welch", primary=YEARS),
     "years of sequences of treatments": SMART,
@@ -456,6 +473,15 @@ KINDS: dict[str, Trial] = {
         cutoff=AfterLastPatient(follow_up=1.0),
         follow_up=4.0,
         enrollment=SITES,
+    ),
+    "wins where patients go over to other treatment": win_trial(arms=GOING_OVER),
+    "wins by a date where patients are infused again": win_trial(
+        "win_ratio",
+        arms=(win_trial().arms[0], INFUSED_AGAIN),
+        cutoff=AtCalendarTime(time=1.4),
+    ),
+    "ranks of states where patients go over to other treatment": win_trial(
+        "wilcoxon", primary=RANKS, arms=GOING_OVER
     ),
     "two doses, wins by a date": replace(
         DATED,

@@ -17,6 +17,7 @@ from lupusim.trial import AtCalendarTime, Trial
 from tolerance import SEED, assert_within_mcse
 from trials import analysis
 from trials_of_wins import EFFECT, RANKS, two_doses, win_trial
+from trials_with_controls import GOING_OVER
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +39,7 @@ _FEWER = 2_000  # where the exact engine knows most of their states
         (two_doses(analysis("win_odds")), False),
         (win_trial(analysis=analysis("wilcoxon", alpha=0.2), primary=YEARS, n_patients=60), True),
         (DATED, False),
+        (win_trial("wilcoxon", primary=RANKS, n_patients=60, arms=GOING_OVER), False),
     ],
     ids=[
         "wins",
@@ -46,6 +48,7 @@ _FEWER = 2_000  # where the exact engine knows most of their states
         "two doses, no state known",
         "years",
         "wins by a date",
+        "ranks where patients go over",
     ],
 )
 def test_shares_are_unbiased_and_their_errors_honest(

@@ -106,7 +106,7 @@ def _why_not(trial: Trial, asked: Comparison) -> str:
     dated = endpoint.due_time is not None or sampled
     in_time = not dated or None not in at_looks(trial, endpoint)
     if endpoint.time_of_event is None:
-        unlike = why_unlike(trial, anew=years is not None)
+        unlike = why_unlike(trial, anew=sampled and endpoint.change_of_marker is None)
     else:
         unlike = _why_not_plain(trial, asked)
     unknown = years is not None and not is_mean_known(trial, years)
@@ -293,5 +293,5 @@ def is_paired(trial: Trial, asked: Comparison) -> bool:
     if analysis.test.nearly != "pairs" or not is_worth_it(trial, endpoint):
         return False
     known = None not in due_at_looks(trial, endpoint) or is_cut(trial, endpoint)
-    unlike = why_unlike(trial, anew=endpoint.years_in_states is not None)
+    unlike = why_unlike(trial, anew=endpoint.change_of_marker is None)  # a sample hears of all
     return known and _is_kept(trial) and not unlike

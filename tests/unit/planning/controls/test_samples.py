@@ -17,6 +17,7 @@ from lupusim.planning.controls.sampled.cells import due_at_looks
 from lupusim.planning.controls.sampled.facts import Facts, shares_of_facts, times_until
 from lupusim.planning.controls.sampled.pairs import pair_law, sums_of_pairs
 from lupusim.planning.controls.sampled.samples import Drawn, SampledLaw, covariance
+from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed
 from lupusim.simulation.controls import Whole
 from lupusim.simulation.generation.generation import Block, generate
@@ -26,7 +27,7 @@ from lupusim.trial import AtCalendarTime, Dropout, Population
 from lupusim.trial.population.covariates import GammaFrailty
 from lupusim.trial.treatment.arms import Switch
 from tolerance import SEED, assert_within_mcse
-from trials import disease_trial
+from trials import analysis, disease_trial
 from trials_of_values import value_trial
 from trials_of_wins import RANKS, win_trial
 
@@ -200,3 +201,23 @@ def test_what_has_no_control_says_why():
     assert due_at_looks(dated, dated.primary) == [None]
     assert why_counted(dated) == "how many patients a look sees is left to chance"
     assert why_counted(disease_trial(primary=win_trial().primary)) != ""
+
+
+@pytest.mark.parametrize("primary", [TRIAL.primary, RANKS], ids=["wins", "ranks"])
+def test_patients_who_go_over_are_drawn_though_the_exact_engine_knows_nothing_of_them(primary):
+    test = "wilcoxon" if primary is RANKS else "win_odds"
+    trial = win_trial(test, n_patients=60, primary=primary, arms=SWITCHING)
+    assert why_counted(trial) == ""
+    law = pairs.pair_law(trial, 0, seed=1)
+    assert law.sample.n_patients.sum() >= 12_000
+    assert not law.sample.beside.any()
+
+
+def test_scores_of_patients_who_go_over_are_counted():
+    trial = load_scenario("phase2_sledai_24w").points[0].trial
+    control, new = trial.arms
+    switch = Switch(on=(new.model.transitions[0].to_state,), arm=control)
+    over = replace(trial, arms=(control, replace(new, switch=switch)))
+    over = replace(over, analysis=analysis("wilcoxon"))
+    assert why_counted(replace(over, arms=trial.arms)) == ""
+    assert why_counted(over) == "patients go over to another arm's treatment"

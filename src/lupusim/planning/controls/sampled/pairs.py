@@ -26,7 +26,7 @@ _OTHERS = 128  # of each arm, with whom these are compared
 _PARTS = 24  # of a column
 _TIMES = 4  # at which the exact engine tells the states
 _DRAWN, _DRAWN_OF_RANKS = 480_000, 120_000
-"""Patients of the sample: of ranks at one visit the exact engine tells nearly all."""
+"""Patients of the sample: of ranks at one visit the exact engine tells nearly all, if it can."""
 _SMALL = 1e-4  # share of pairs by which a slope is measured
 _FEWEST = 0.01  # share of pairs that must be won, and be lost
 
@@ -77,7 +77,8 @@ def _sample(
     trial: Trial, endpoint: Endpoint, seed: int, growth: int, floors: Floors | None
 ) -> Sample:
     """Return who is drawn; states are asked for all along, or where ranks are seen."""
-    n_times, n_patients = (1, _DRAWN_OF_RANKS) if endpoint.ranks else (_TIMES, _DRAWN)
+    told = endpoint.ranks and not any(arm.law.restarts_matter for arm in trial.arms)
+    n_times, n_patients = (1, _DRAWN_OF_RANKS) if told else (_TIMES, _DRAWN)
     end = due_time(trial, endpoint) if floors is None else float(floors.times[-1])
     times = times_until(trial, end, n_times)
     return Sample(seed=seed, n_patients=growth * n_patients, times=times)
