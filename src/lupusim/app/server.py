@@ -66,6 +66,7 @@ def serve(options: Options) -> None:
         title="lupusim",
         language="en-US",
         reload=False,
+        reconnect_timeout=_SECONDS_AWAY,
         show=False,
         tailwind=False,
         favicon=_ICON,
@@ -74,6 +75,7 @@ def serve(options: Options) -> None:
     )
 
 
+_SECONDS_AWAY = 30.0  # a machine that simulates answers late: then no page is drawn anew
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" '
     'rx="7" fill="#0a6a72"/><path d="M7 23 L13 15 L18 18 L25 8" fill="none" stroke="#fff" '
