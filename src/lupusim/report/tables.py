@@ -18,6 +18,8 @@ _EDGE = 1
 class AnswerTable:
     """Rows of an answer: as a table where that fits, else one below the other.
 
+    In a table errors stand in brackets behind their numbers, or below them if that makes it fit.
+
     Built as a table of rich is, by :meth:`add_column` and :meth:`add_row`. Title and caption are
     lines of their own, as wide as what it is printed at; no number is ever cut or broken.
     """
@@ -39,14 +41,29 @@ class AnswerTable:
         """Yield the title, the rows in the form that fits, and the caption."""
         del console
         yield Text(self.title)
-        widths = [self._narrowest(position) for position in range(len(self._columns))]
-        room = options.max_width - sum(widths) - _FRAME * len(widths) - _EDGE
-        if room >= 0:
-            yield self._table(self._widened(widths, room))
+        forms = (one._fitted(options.max_width) for one in (self, self._with_errors_below()))
+        table = next((form for form in forms if form is not None), None)
+        if table is not None:
+            yield table
         else:
             yield from map(Text, self._lines())
         if self.caption:
             yield Text(self.caption)
+
+    def _with_errors_below(self) -> AnswerTable:
+        """Return the same with what stands in brackets in a line of its own below its number."""
+        made = AnswerTable(self.title, self.caption)
+        made._columns = self._columns
+        for row in self._rows:
+            cells = zip(row, self._columns, strict=True)
+            made.add_row(*(c.replace(" (", "\n(") if number else c for c, (_, number) in cells))
+        return made
+
+    def _fitted(self, width: int) -> Table | None:
+        """Return a table that fits a width; None if there is none."""
+        widths = [self._narrowest(position) for position in range(len(self._columns))]
+        room = width - sum(widths) - _FRAME * len(widths) - _EDGE
+        return None if room < 0 else self._table(self._widened(widths, room))
 
     def _narrowest(self, position: int) -> int:
         """Return the characters that a column needs: of words the longest, of numbers all."""

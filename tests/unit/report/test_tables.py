@@ -31,8 +31,17 @@ def _lines(table: AnswerTable, width: int) -> list[str]:
 def test_no_number_is_cut_or_broken_at_any_width(width):
     lines = _printed(width)
     assert max(map(len, lines)) <= width
-    for number in ("1234", "987", "0.8012 (0.0041)", "0.7998 (0.0040)"):
+    for number in ("1234", "987", "0.8012", "(0.0041)", "0.7998", "(0.0040)"):
         assert sum(number in line for line in lines) == 1
+
+
+def test_errors_stand_below_their_numbers_before_rows_do():
+    beside, below = (_printed(width) for width in (60, 45))
+    assert any("0.8012 (0.0041)" in line for line in beside)
+    assert not any("0.8012 (0.0041)" in line for line in below)
+    number = next(line for line in below if "0.8012" in line)
+    error = next(line for line in below if "(0.0041)" in line)
+    assert below.index(error) == below.index(number) + 1
 
 
 def test_rows_stand_below_each_other_where_a_table_does_not_fit():
@@ -51,5 +60,6 @@ def test_heads_of_several_words_make_no_table_wider_than_asked(width):
     table.add_row("with its error", *["0.2650\n(0.0012)"] * 4)
     told = _lines(table, width)
     assert max(map(len, told)) <= width
-    assert "\n".join(told).count("0.2650 (exact)") == 4
+    assert "\n".join(told).count("0.2650") == 8
+    assert "\n".join(told).count("(exact)") == 4
     assert "\n".join(told).count("(0.0012)") == 4
