@@ -36,7 +36,7 @@ def test_no_number_is_cut_or_broken_at_any_width(width):
 
 
 def test_errors_stand_below_their_numbers_before_rows_do():
-    beside, below = (_printed(width) for width in (60, 45))
+    beside, below = (_printed(width) for width in (60, 52))
     assert any("0.8012 (0.0041)" in line for line in beside)
     assert not any("0.8012 (0.0041)" in line for line in below)
     number = next(line for line in below if "0.8012" in line)

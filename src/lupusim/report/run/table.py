@@ -104,7 +104,7 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         simulated = "power", share(point.power)
         yield from best_first(counted_power(point), [*exact, *drawn], point.power, simulated)
         others = (one for one in formulas if not one.is_by_counts)
-        yield from (("theory", f"{one.value:.4f}") for one in others)
+        yield from (("power by formula", f"{one.value:.4f}") for one in others)
     if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
         known = [(_ERRORS[how], error) for how, error in known_error(point)]
