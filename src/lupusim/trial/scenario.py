@@ -24,6 +24,8 @@ def shown(value: object) -> object:
     --------
     >>> shown(120), shown({"spending": "hwang_shih_decani", "gamma": -4}), shown([1, 2])
     (120, 'hwang_shih_decani, gamma -4', '1, 2')
+    >>> shown({"arms.msc.effects.0.hazard_ratio": [1.5, 2], "sample_size": 120})
+    'arms.msc.effects.0.hazard_ratio (1.5, 2), sample size 120'
     """
     if isinstance(value, Mapping):
         return ", ".join(_pair(str(name), part) for name, part in value.items())
@@ -36,7 +38,7 @@ def _pair(name: str, part: object) -> str:
     """Return a key and its value; of a kind that is named the name says enough."""
     if isinstance(part, str) and name in _NAMED_BY_THEIR_VALUE:
         return part
-    words = name.replace("_", " ")
+    words = name if "." in name else name.replace("_", " ")  # a path stays what it is
     if isinstance(part, bool):
         return words if part else f"not {words}"
     return f"{words} {_enclosed(part)}"
