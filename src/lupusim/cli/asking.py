@@ -130,7 +130,7 @@ class Answer:
             words = str(name).replace("_", " ")
             shown.add_column(words, justify="right" if kind.kind in "fi" else "left")
         for row in table.itertuples(index=False):
-            shown.add_row(*(cell(value, form) for value in row))
+            shown.add_row(*(cell(value, form).replace("_", " ") for value in row))
         return cls(table=lambda: table, shown=shown, **told)
 
     def tell(self, format: Format, width: int | None = None) -> None:

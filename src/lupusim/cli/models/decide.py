@@ -152,19 +152,25 @@ def _benefits(table: pd.DataFrame, prices: list[float], content: dict[str, Any])
 
 
 def _uncertainty(analysis: Psa, prices: list[float], content: dict[str, Any]) -> Any:
+    from lupusim.report.numbers import share
     from lupusim.report.tables import AnswerTable
+    from lupusim.simulation.tally import Mean
 
+    n = len(analysis.costs)
     curve, value = analysis.acceptability(prices), analysis.evpi(prices)
+    p = curve["probability"]
+    curve["probability_mcse"] = (p * (1 - p) / n) ** 0.5
     content["acceptability"] = curve.to_dict("records")
     content["evpi"] = value.to_dict("records")
-    caption = "below the value of information its standard error"
-    shown = AnswerTable(title=f"uncertainty, {len(analysis.costs)} draws", caption=caption)
+    caption = "in brackets the Monte Carlo standard error"
+    shown = AnswerTable(title=f"uncertainty, {n} draws", caption=caption)
     shown.add_column("probability of being the best")
     for price in prices:
         shown.add_column(f"at {price:,.0f}", justify="right")
-    wide = curve.pivot(index="strategy", columns="willingness_to_pay", values="probability")
     for name in analysis.strategies:
-        shown.add_row(name, *(f"{wide[price][name]:.3f}" for price in prices))
+        own = curve[curve["strategy"] == name].set_index("willingness_to_pay")
+        found = zip(own["probability"][prices], own["probability_mcse"][prices], strict=True)
+        shown.add_row(name, *(share(Mean(value=p, mcse=mcse, n=n)) for p, mcse in found))
     worth = [_with_error(e, m, 0) for e, m in zip(value["evpi"], value["evpi_mcse"], strict=True)]
     shown.add_row("value of perfect information, per person", *worth)
     return shown
