@@ -13,6 +13,8 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE  # every start of a process would compile all modules anew
 PYTEST := $(BIN)/pytest -n auto --dist loadgroup --max-worker-restart 0
 
+LINTED := src tests benchmarks scripts conftest.py
+
 # Packages whose every line and branch the unit tests must reach; and tests that are run without
 # being traced, which takes a third of their time: others reach all lines of these packages.
 MEASURED := model trial analysis
@@ -36,8 +38,8 @@ test: lint unit
 test-all: lint unit test-slow
 
 lint: $(VENV)/installed-dev
-	$(BIN)/ruff format --check src tests benchmarks scripts
-	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/ruff check $(LINTED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -60,8 +62,8 @@ test-slow: $(VENV)/installed-dev
 	$(PYTEST) -m slow $(FIRST) $(LAST)
 
 format: $(VENV)/installed-dev
-	$(BIN)/ruff format src tests benchmarks scripts
-	$(BIN)/ruff check --fix src tests benchmarks scripts
+	$(BIN)/ruff format $(LINTED)
+	$(BIN)/ruff check --fix $(LINTED)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -16,7 +16,7 @@ DOCUMENTS = {
     **{"a packaged one or the like: " + name: content for name, content in carriers().items()},
     **{" ".join(value): document(value) for value in VALUES + RARE_VALUES},
 }
-N_PARTS = 24  # of the documents, of which the quick suite takes one
+N_PARTS = 24  # of the documents; the quick suite takes a third of one
 PROGRAM = """
 import json, os, random, signal, sys, time, warnings
 from pathlib import Path
@@ -85,10 +85,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothi
 
 
 def test_some_kinds_of_trials_have_the_same_bits(tmp_path):
-    assert different(slice(0, None, N_PARTS), tmp_path) == "[]"
+    assert different(slice(0, None, 3 * N_PARTS), tmp_path) == "[]"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(1, N_PARTS))
+@pytest.mark.parametrize("part", range(N_PARTS))
 def test_all_kinds_of_trials_have_the_same_bits(part, tmp_path):
     assert different(slice(part, None, N_PARTS), tmp_path) == "[]"

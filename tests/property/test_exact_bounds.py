@@ -60,7 +60,7 @@ def test_the_bound_of_the_forward_equations_holds_on_a_grid_eight_times_finer(
     check_bound(model, 32)
 
 
-@settings(QUICK, max_examples=4)
+@settings(QUICK, max_examples=2)
 @given(strategies.models())
 def test_the_bound_of_mixed_clocks_and_effects_holds_on_a_grid_eight_times_finer(
     model: MultiStateModel,

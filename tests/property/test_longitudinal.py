@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,9 +50,7 @@ def results(n, seed, n_visits, order=None):
     }
 
 
-@settings(max_examples=60, deadline=None)
-@given(n=SIZES, seed=SEEDS, n_visits=VISITS)
-def test_nothing_is_ever_not_a_number(n, seed, n_visits):
+def check_numbers(n, seed, n_visits):
     for name, result in results(n, seed, n_visits).items():
         for part in PARTS:
             assert not np.isnan(getattr(result, part)).any(), (name, part, result)
@@ -61,9 +60,7 @@ def test_nothing_is_ever_not_a_number(n, seed, n_visits):
         assert np.isfinite(result.standard_error[~result.undefined]).all(), name
 
 
-@settings(max_examples=30, deadline=None)
-@given(n=SIZES, seed=SEEDS, n_visits=VISITS)
-def test_the_order_of_patients_does_not_matter(n, seed, n_visits):
+def check_order(n, seed, n_visits):
     order = stream(seed, "order").permutation(n)
     other = results(n, seed, n_visits, order)
     for name, one in results(n, seed, n_visits).items():
@@ -71,7 +68,27 @@ def test_the_order_of_patients_does_not_matter(n, seed, n_visits):
         np.testing.assert_allclose(one.z, other[name].z, atol=1e-5, err_msg=name)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
+@given(n=SIZES, seed=SEEDS, n_visits=VISITS)
+def test_nothing_is_ever_not_a_number(n, seed, n_visits):
+    check_numbers(n, seed, n_visits)
+
+
+@settings(max_examples=10, deadline=None)
+@given(n=SIZES, seed=SEEDS, n_visits=VISITS)
+def test_the_order_of_patients_does_not_matter(n, seed, n_visits):
+    check_order(n, seed, n_visits)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(n=SIZES, seed=SEEDS, n_visits=VISITS)
+def test_both_hold_of_many_trials(n, seed, n_visits):
+    check_numbers(n, seed, n_visits)
+    check_order(n, seed, n_visits)
+
+
+@settings(max_examples=15, deadline=None)
 @given(n=SIZES, seed=SEEDS, n_visits=VISITS)
 def test_rows_are_analyzed_as_if_alone(n, seed, n_visits):
     values, arm, baseline = repeated(n, seed, n_visits)

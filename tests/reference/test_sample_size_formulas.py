@@ -191,6 +191,7 @@ def test_a_formula_for_another_effect_is_told_apart() -> None:
         check(found, other)
 
 
+@pytest.mark.slow
 def test_with_unequal_arms_the_power_is_that_of_another_simulation() -> None:
     # Schoenfeld's formula asks for 571.3 events (rpact, allocationRatioPlanned=2), but
     # getSimulationSurvival(getDesignGroupSequential(kMax=1, alpha=0.025), hazardRatio=0.75,

@@ -20,6 +20,7 @@ from lupusim.common.rng import fill_exponential, fill_largest, fill_sorted, fill
 from lupusim.trial.allocation.adaptive import minimized
 
 pytest.importorskip("numba")
+pytestmark = pytest.mark.xdist_group("compiled")  # compiled anew by every process of a clean clone
 
 SIZES = (1, 2, 7, 8, 9, 60, 128, 129, 301, 1000)  # of trials; NumPy adds up in eights and 128s
 
