@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray
-from lupusim.common.frozen import dataclass
+from lupusim.common.frozen import dataclass, remembered
 from lupusim.common.rng import fill_within
 from lupusim.engines.vector import simulate, ways_out_of, which_way
 from lupusim.model import MultiStateModel
@@ -98,6 +98,7 @@ class _Step:
         return ~moved if before else moved
 
 
+@remembered(16)
 def _only_step(model: MultiStateModel) -> _Step | None:
     """Return the step that alone decides, at constant rates; None where others follow or differ."""
     if len(model.starts) > 1 or len(model.latent_classes) > 1:

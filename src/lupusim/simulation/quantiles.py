@@ -145,7 +145,7 @@ def _joined(parts: list[_Groups]) -> list[_Groups]:
         return []
     order = np.argsort(keys)
     keys = keys[order]
-    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    first = _first_of_each(keys)
     n, low, high = n[order], low[order], high[order]
     low, high = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
     return [_Groups(keys[first], np.add.reduceat(n, first), low, high)]
@@ -188,7 +188,9 @@ def _whole(values: FloatArray) -> _Groups:
 
 
 def _piles_and_bins(values: FloatArray) -> Counts:
-    found, n = np.unique(values, return_counts=True)
+    rising = np.sort(values)
+    first = _first_of_each(rising)
+    found, n = rising[first], _sizes(first, rising.size)
     is_pile = n >= max(2.0, _PILE * values.size)
     alike = found[is_pile]
     piles = [_Groups(alike, n[is_pile], alike, alike)]
@@ -196,10 +198,25 @@ def _piles_and_bins(values: FloatArray) -> Counts:
     if not found.size:
         return Counts.of(piles)
     bins = _bins(found)  # found rises, and so do bins
-    first = np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
-    last = np.append(first[1:], found.size) - 1
+    first = _first_of_each(bins)
+    last = first + _sizes(first, found.size) - 1
     inside = np.add.reduceat(n, first)
     return Counts.of(piles, [_Groups(bins[first], inside, found[first], found[last])])
+
+
+def _first_of_each(rising: NDArray[Any]) -> IntArray:
+    """Return where each value of a rising array is first."""
+    is_new = np.ones(rising.size, dtype=bool)
+    np.not_equal(rising[1:], rising[:-1], out=is_new[1:])
+    return np.flatnonzero(is_new)
+
+
+def _sizes(first: IntArray, end: int) -> IntArray:
+    """Return how many there are from each begin up to the next, of the last up to the end."""
+    sizes = np.empty_like(first)
+    np.subtract(first[1:], first[:-1], out=sizes[:-1])
+    sizes[-1:] = end - first[-1:]
+    return sizes
 
 
 def _bins(values: FloatArray) -> IntArray:

@@ -128,11 +128,17 @@ class Tally:
         for name, (n, total, squares) in other.sums.items():
             old_n, old_total, old_squares = self.sums.get(name, (0, 0.0, 0.0))
             self.sums[name] = (old_n + n, old_total + total, old_squares + squares)
-        for name, found in other.counts.items():
-            self.counts.setdefault(name, Counts()).add(found)
+        self._count(other)
         if other.moments is not None:
             own = self.moments
             self.moments = other.moments if own is None else own + other.moments
+
+    def _count(self, other: Tally) -> None:
+        for name, found in other.counts.items():
+            if name in self.counts:
+                self.counts[name].add(found)
+            else:
+                self.counts[name] = found.copy()
 
     def copy(self) -> Tally:
         """Return a tally that can be added to without changing this one."""
@@ -195,8 +201,7 @@ def counts_together(tallies: Sequence[Tally]) -> tuple[Tally, ...]:
     """
     first = tallies[0].copy()
     for other in tallies[1:]:
-        for name, found in other.counts.items():
-            first.counts.setdefault(name, Counts()).add(found)
+        first._count(other)
     for counts in first.counts.values():
         counts.join()
     return first, *(other.without_counts() for other in tallies[1:])

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,7 +104,8 @@ def _usable_cores() -> int:
 
 
 def _spread_here(tasks: Iterator[Task]) -> Generator[Done]:
-    yield from map(work, tasks)
+    # to join what is sent to nobody would take longer than to add it up
+    yield from (work(replace(task, apart=True)) for task in tasks)
 
 
 def _spread_over_pool(tasks: Iterator[Task], cores: int) -> Generator[Done]:

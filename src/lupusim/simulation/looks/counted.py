@@ -26,6 +26,7 @@ from lupusim.trial import Trial
 _MOST_TABLES = 400_000  # beyond, nothing is remembered: tables are hardly met twice
 _MARGIN = 3  # responders beyond those of a block, to either side
 _MOST_AROUND = 3  # times as many tables as are asked for
+_FEW = 256  # tables: to decide them takes hardly longer than one
 
 
 @remembered(16)
@@ -131,7 +132,7 @@ class _Tables:
         responders = self._responders(code)
         low = np.maximum(responders.min(axis=0) - _MARGIN, 0)
         high = np.minimum(responders.max(axis=0) + _MARGIN, self.sizes)
-        if np.prod(high - low + 1) > _MOST_AROUND * code.size:
+        if np.prod(high - low + 1) > max(_MOST_AROUND * code.size, _FEW):
             return code
         sides = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
         near = self._code(np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1))

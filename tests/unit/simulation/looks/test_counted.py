@@ -128,6 +128,8 @@ def of_tables():
 def test_every_test_of_tables_says_of_each_what_it_says_of_many(name, monkeypatch):
     trial = replace(SMALL, analysis=analysis(name, truth=KnownEffect(value=0.1)))
     assert_same_bits(trial)
+    monkeypatch.setattr(by_counts, "_FEW", 0)
+    assert_same_bits(replace(trial))
     monkeypatch.setattr(by_counts, "_MOST_AROUND", 0)  # none but those that are asked for
     assert_same_bits(replace(trial))
     monkeypatch.setattr(by_counts, "_MOST_TABLES", 10)  # too many to be remembered
