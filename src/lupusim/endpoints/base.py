@@ -72,7 +72,7 @@ class NoEvents:
         """Return ``inf`` for everybody."""
         return np.full_like(watched_until, np.inf)
 
-    def exits(self, observation: Observation) -> None:  # noqa: ARG002 - of the protocol
+    def exits(self, observation: Observation) -> None:
         """Return None: nobody leaves a risk set."""
         return
 

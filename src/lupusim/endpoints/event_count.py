@@ -117,7 +117,7 @@ class EventCountMeasurement:
         end = np.minimum(until_strike(self.setting, watched_until), self.until)
         return np.where(time <= end, time, np.inf)
 
-    def exits(self, observation: Observation) -> None:  # noqa: ARG002 - of the protocol
+    def exits(self, observation: Observation) -> None:
         """Return None: who has had an event may have others."""
         return
 

@@ -360,7 +360,7 @@ class VisitedTimeToEventMeasurement:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
         return self._seen(watched_until).event.reshape(self.shape)
 
-    def exits(self, observation: Observation) -> None:  # noqa: ARG002 - of the protocol
+    def exits(self, observation: Observation) -> None:
         """Return None: what a visit shows depends on the cutoff."""
         return
 

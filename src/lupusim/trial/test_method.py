@@ -270,7 +270,7 @@ class TestMethod(Protocol):
         except ValueError:
             return self
 
-    def at_looks(self, exits: Any, ends: FloatArray, seen_by: FloatArray) -> Any:  # noqa: ARG002
+    def at_looks(self, exits: Any, ends: FloatArray, seen_by: FloatArray) -> Any:
         """Return the results of all looks at once; None where each look is worked out alone."""
         return None
 
@@ -280,11 +280,7 @@ class TestMethod(Protocol):
         return type(self).relabeled is not TestMethod.relabeled
 
     def relabeled(
-        self,
-        exits: Any,  # noqa: ARG002
-        labels: StateArray,  # noqa: ARG002
-        ends: FloatArray,  # noqa: ARG002
-        seen_by: FloatArray,  # noqa: ARG002
+        self, exits: Any, labels: StateArray, ends: FloatArray, seen_by: FloatArray
     ) -> Any:
         """Return the results of all looks under one randomization after the other, if it can.
 

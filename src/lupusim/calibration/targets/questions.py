@@ -30,7 +30,7 @@ class EverIn:
         """Return how far somebody has come who starts in a state."""
         return int(state in self.states)
 
-    def moved(self, come: int, origin: str, to: str) -> int:  # noqa: ARG002 - of all memories
+    def moved(self, come: int, origin: str, to: str) -> int:
         """Return how far somebody has come after a move."""
         return int(come or to in self.states)
 
@@ -48,7 +48,7 @@ class EverAfter:
         """Return how far somebody has come who starts in a state."""
         return int(state in self.first)
 
-    def moved(self, come: int, origin: str, to: str) -> int:  # noqa: ARG002 - of all memories
+    def moved(self, come: int, origin: str, to: str) -> int:
         """Return how far somebody has come after a move."""
         if come == 0:
             return int(to in self.first)
@@ -64,7 +64,7 @@ class FirstMove:
     time: float
     enough: ClassVar[int] = 1
 
-    def begins(self, state: str) -> int:  # noqa: ARG002 - of all memories
+    def begins(self, state: str) -> int:
         """Return how far somebody has come who starts in a state."""
         return 0
 

@@ -202,10 +202,7 @@ class EventRate:
         rate = ratio(answers[..., 0], answers[..., 1])
         return np.asarray(self.person_years * rate[..., None])
 
-    def margins(
-        self,
-        observed: FloatArray,  # noqa: ARG002 - part of the protocol
-    ) -> tuple[Margin, ...] | None:
+    def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
         """Return None: how many patients had the events is not said."""
         return None
 

@@ -50,7 +50,7 @@ class OnceFollowed(Facts):
 
     __slots__ = ()
 
-    def followed(self, trial: Trial, block: Block) -> Trial:  # noqa: ARG002 - of the protocol
+    def followed(self, trial: Trial, block: Block) -> Trial:
         """Return the trial itself."""
         return trial
 

@@ -125,7 +125,7 @@ class Gate(OnceFollowed):
             "analysis does not count on this rule, which can only lower the type I error."
         )
 
-    def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:  # noqa: ARG002
+    def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:
         """Return how trials go that the gate may stop."""
         generated = patients.generated
         found = hold_gate(trial, self, generated)

@@ -33,7 +33,7 @@ class Planned(OnceFollowed):
     keeps_bounds: ClassVar[bool] = True
     takes_supply: ClassVar[bool] = True
 
-    def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:  # noqa: ARG002
+    def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:
         """Return how trials go whose looks stop them, or do nothing."""
         generated = patients.generated
         found = _held(trial, patients)

@@ -148,15 +148,15 @@ class Facts:
     takes_supply: ClassVar[bool] = False
     """Whether a supply of cells may stand beside it."""
 
-    def generation(self, trial: Trial) -> tuple[object, ...]:  # noqa: ARG002 - of the protocol
+    def generation(self, trial: Trial) -> tuple[object, ...]:
         """Return what of the rule and the looks the patients depend on: all, or nothing."""
         return () if self.shares_patients else (self,)
 
-    def known_stages(self, trial: Trial) -> KnownStages | None:  # noqa: ARG002 - of the protocol
+    def known_stages(self, trial: Trial) -> KnownStages | None:
         """Return the two stages, where enrollment alone tells who is in which: None."""
         return None
 
-    def scaled(self, factor: float) -> Self:  # noqa: ARG002 - of the protocol
+    def scaled(self, factor: float) -> Self:
         """Return the rule of a trial of `factor` times the patients and events: the same."""
         return self
 
@@ -164,28 +164,23 @@ class Facts:
         """Return the file's key and the hypothesis of further endpoints: none."""
         return ()
 
-    def problems(self, trial: Trial) -> Iterator[Problem]:  # noqa: ARG002 - of the protocol
+    def problems(self, trial: Trial) -> Iterator[Problem]:
         """Yield what is wrong with the rule in a trial: nothing."""
         yield from ()
 
-    def stage_events(self, trial: Trial) -> Sequence[EventsOfStage]:  # noqa: ARG002
+    def stage_events(self, trial: Trial) -> Sequence[EventsOfStage]:
         """Return what the last look waits for where stages wait for their own: nothing."""
         return ()
 
-    def decision_words(
-        self,
-        trial: Trial,  # noqa: ARG002 - of the protocol
-        found: Mapping[str, FloatArray],  # noqa: ARG002
-        look: int,  # noqa: ARG002
-    ) -> str:
+    def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
         """Return what a look (from 1) of one trial picked, in words: nothing."""
         return ""
 
-    def in_words(self, trial: Trial) -> Iterator[str]:  # noqa: ARG002 - of the protocol
+    def in_words(self, trial: Trial) -> Iterator[str]:
         """Yield sentences that a protocol can take over: as here its name and its numbers."""
         yield f"While it runs, the trial follows the rule {self!r}."
 
-    def rows(self, trial: Trial) -> Iterator[Row]:  # noqa: ARG002 - of the protocol
+    def rows(self, trial: Trial) -> Iterator[Row]:
         """Yield what a table of results says of the rule: nothing."""
         yield from ()
 

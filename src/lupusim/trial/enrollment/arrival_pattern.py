@@ -101,30 +101,18 @@ class EvenArrivals:
         n_replicates: int,
         n: int,
         *,
-        rng: np.random.Generator,  # noqa: ARG002 - part of the protocol
+        rng: np.random.Generator,
         after: FloatArray | None = None,
     ) -> FloatArray:
         """Return 1, 2, 3 and so on, shape (n_replicates, n)."""
         start = np.zeros(n_replicates) if after is None else after
         return start[:, None] + np.arange(1.0, n + 1)
 
-    def within(
-        self,
-        n_replicates: int,
-        n: int,
-        *,
-        rng: np.random.Generator,  # noqa: ARG002 - part of the protocol
-    ) -> FloatArray:
+    def within(self, n_replicates: int, n: int, *, rng: np.random.Generator) -> FloatArray:
         """Return 1/n, 2/n ... 1, shape (n_replicates, n)."""
         return np.tile(np.arange(1.0, n + 1) / n, (n_replicates, 1))
 
-    def last_within(
-        self,
-        n_replicates: int,
-        n: int,  # noqa: ARG002 - part of the protocol
-        *,
-        rng: np.random.Generator,  # noqa: ARG002 - part of the protocol
-    ) -> FloatArray:
+    def last_within(self, n_replicates: int, n: int, *, rng: np.random.Generator) -> FloatArray:
         """Return ones: the end of the period."""
         return np.ones(n_replicates)
 

@@ -112,28 +112,19 @@ class AtARate:
         numbers = self.arrivals.numbers(n_replicates, n_patients, rng=rng, after=None)
         return self.time_when(numbers)
 
-    def process(
-        self: _AtARate,
-        n_patients: int,  # noqa: ARG002 - of the protocol
-        *,
-        share: float,  # noqa: ARG002 - of the protocol
-    ) -> ArrivalProcess:
+    def process(self: _AtARate, n_patients: int, *, share: float) -> ArrivalProcess:
         """Return itself."""
         return self
 
-    def continued(self: _AtARate, n_patients: int) -> Enrollment:  # noqa: ARG002 - of the protocol
+    def continued(self: _AtARate, n_patients: int) -> Enrollment:
         """Return itself."""
         return self
 
-    def of_first(
-        self,
-        times: FloatArray,
-        n_patients: int,  # noqa: ARG002 - of the protocol
-    ) -> FloatArray:
+    def of_first(self, times: FloatArray, n_patients: int) -> FloatArray:
         """Return the times as they are: nobody knows how many will come."""
         return times
 
-    def accrual(self, n_patients: int) -> Accrual | None:  # noqa: ARG002 - of the protocol
+    def accrual(self, n_patients: int) -> Accrual | None:
         """Return None: no formula knows the rate."""
         return None
 

@@ -104,27 +104,18 @@ class RepeatedPeriods:
         ]
         return np.concatenate(periods, axis=1)[:, :n_patients]
 
-    def process(
-        self,
-        n_patients: int,  # noqa: ARG002 - part of the protocol
-        *,
-        share: float,
-    ) -> ArrivalProcess:
+    def process(self, n_patients: int, *, share: float) -> ArrivalProcess:
         """Return arrivals at the pace that was planned."""
         return self.planned.process(self.n_patients, share=share)
 
-    def continued(self, n_patients: int) -> Enrollment:  # noqa: ARG002 - part of the protocol
+    def continued(self, n_patients: int) -> Enrollment:
         """Return itself."""
         return self
 
-    def of_first(
-        self,
-        times: FloatArray,
-        n_patients: int,  # noqa: ARG002 - part of the protocol
-    ) -> FloatArray:
+    def of_first(self, times: FloatArray, n_patients: int) -> FloatArray:
         """Return the times as they are."""
         return times
 
-    def accrual(self, n_patients: int) -> Accrual | None:  # noqa: ARG002 - part of the protocol
+    def accrual(self, n_patients: int) -> Accrual | None:
         """Return None: it serves no formula."""
         return None
