@@ -39,6 +39,10 @@ LEAVE = Dropout(per_year=0.3, by_state={"relapse": 3.0}, by_arm={"cells": 2.0})
 MISREAD = VisitConduct(
     missed=0.15, misread={"remission": {"relapse": 0.2}, "active": {"remission": 0.1}}
 )
+SITES = Population(
+    factors={"site": {"a": 0.5, "b": 0.3, "c": 0.2}},
+    effects=(CovariateEffect(covariate="site", level="a", on=ONSET, hazard_ratio=0.3),),
+)
 STRATA = Population(
     factors={"nephritis": {"yes": 0.4, "no": 0.6}, "site": {"a": 0.5, "b": 0.3, "c": 0.2}},
     effects=(CovariateEffect(covariate="site", level="a", on=ONSET, hazard_ratio=0.3),),

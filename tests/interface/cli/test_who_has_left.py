@@ -3,7 +3,7 @@
 import pytest
 
 from lupusim import load_scenario, run
-from lupusim.report.document.protocol import sample_size_paragraph
+from paragraphs import paragraph_of
 
 SAID = "Who has left before the response is seen counts as a non-responder"
 
@@ -36,6 +36,6 @@ def test_a_share_of_responders_is_told_with_who_has_left(lupusim, tmp_path, comm
 
 def test_the_protocol_says_it_and_no_trial_of_events_does(lupusim, tmp_path):
     (point,) = run(load_scenario(new(lupusim, tmp_path, "two_rates")), 10, seed=1).points
-    assert f"{SAID}." in sample_size_paragraph(point)
+    assert f"{SAID}." in paragraph_of(point)
     (point,) = run(load_scenario(new(lupusim, tmp_path, "time_to_event")), 10, seed=1).points
-    assert SAID not in sample_size_paragraph(point)
+    assert SAID not in paragraph_of(point)

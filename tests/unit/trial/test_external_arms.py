@@ -7,8 +7,8 @@ import re
 import pytest
 
 import lupusim
-from lupusim.report.document.protocol import sample_size_paragraph
 from lupusim.report.words.trials import what_it_means
+from paragraphs import paragraph_of
 
 TEXT = """schema: lupusim/scenario/1
 title: against a registry
@@ -32,7 +32,7 @@ def scenario_of(tmp_path, text):
 def test_nobody_is_said_to_be_randomized_to_it(tmp_path):
     stated = scenario_of(tmp_path, TEXT)
     found = lupusim.run(stated, n_replicates=50, seed=1)
-    said = sample_size_paragraph(found.points[0])
+    said = paragraph_of(found.points[0])
     assert "compared, 1:1 (60 to registry, 60 to cells). Nobody is randomized: the patients" in said
     assert "will be randomized" not in said
     assert "nobody is randomized to registry" in what_it_means(stated)
@@ -42,7 +42,7 @@ def test_of_three_arms_two_are_randomized(tmp_path):
     text = TEXT.replace("enrollment:", "  - {name: dose, outcomes: {response: 50 %}}\nenrollment:")
     text = text.replace("sided: 1", "sided: 1, multiplicity: {method: dunnett}")
     found = lupusim.run(scenario_of(tmp_path, text), n_replicates=50, seed=1)
-    said = sample_size_paragraph(found.points[0])
+    said = paragraph_of(found.points[0])
     assert "will be randomized 1:1:1" in said
     assert "Nobody is randomized to registry" in said
 

@@ -59,11 +59,6 @@ class InterruptedFrontierError(KeyboardInterrupt):
         return table_of(self.rows) if self.rows else None
 
 
-def cheapest_first(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the designs sorted by their cost."""
-    return table.sort_values("cost", ignore_index=True, kind="stable")
-
-
 def sizes(
     scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
 ) -> pd.DataFrame:

@@ -240,16 +240,6 @@ def enrolled_by_looks(trial: Trial) -> list[tuple[float, float]]:
     return [(time, float((times.enrolled <= time).mean())) for time in expected]
 
 
-def expected_end(trial: Trial) -> float:
-    """Return when the last look is to be expected, were it always held.
-
-    Calendar time (years): the mean date on which its events, or its patients, are there, which
-    lies beyond the mean duration where a trial may stop earlier; of events, where they come.
-    ``inf`` for events that are more than are to be expected, NaN where nobody knows.
-    """
-    return trial.cutoff.expected_time(_Times(trial))
-
-
 class _Times:
     """Expected calendar times of cutoffs of one trial; NaN where they are not known."""
 

@@ -47,16 +47,11 @@ _LOG = "log "
 _MOST_DIFFERING = 0.75  # of the sentences of a design that is told by what differs
 
 
-def sample_size_paragraph(point: PointResult) -> str:
-    """Return the design of one trial as a paragraph for the protocol.
+def design_paragraphs(designs: Sequence[tuple[str, PointResult]]) -> Iterator[str]:
+    """Yield a paragraph for each design: the whole of the first, of others only what differs.
 
     Every simulated number stands with its Monte Carlo standard error in brackets.
     """
-    return _joined(_topics(point))
-
-
-def design_paragraphs(designs: Sequence[tuple[str, PointResult]]) -> Iterator[str]:
-    """Yield a paragraph for each design: the whole of the first, of others only what differs."""
     (first, point), *others = designs
     whole = _topics(point)
     yield f"{first}: {_joined(whole)}" if others else _joined(whole)

@@ -12,12 +12,9 @@ from lupusim.analysis.continuous.ancova import ancova
 from lupusim.analysis.continuous.two_means import pooled_t_test, welch_test
 from lupusim.analysis.ordinal.wilcoxon import wilcoxon
 from lupusim.analysis.proportions.logistic_regression import logistic_regression
+from reference_data import DATA
 
 HERE = Path(__file__).parent
-DATA = {
-    name: {key: np.array(values) for key, values in columns.items()}
-    for name, columns in json.loads((HERE.parent / "data.json").read_text()).items()
-}
 EXPECTED = json.loads((HERE / "means.json").read_text())
 
 

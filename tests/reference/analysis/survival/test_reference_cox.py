@@ -10,12 +10,9 @@ import pytest
 
 from lupusim.analysis.survival.cox import cox, cox_breslow
 from lupusim.analysis.survival.cox_regression import cox_regression
+from reference_data import DATA
 
 HERE = Path(__file__).parent
-DATA = {
-    name: {key: np.array(values) for key, values in columns.items()}
-    for name, columns in json.loads((HERE.parent / "data.json").read_text()).items()
-}
 EXPECTED = json.loads((HERE / "cox.json").read_text())
 
 

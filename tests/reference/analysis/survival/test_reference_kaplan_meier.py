@@ -9,12 +9,9 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.survival.kaplan_meier import kaplan_meier, survival_difference
+from reference_data import DATA
 
 HERE = Path(__file__).parent
-DATA = {
-    name: {key: np.array(values) for key, values in columns.items()}
-    for name, columns in json.loads((HERE.parent / "data.json").read_text()).items()
-}
 EXPECTED = json.loads((HERE / "kaplan_meier.json").read_text())
 
 

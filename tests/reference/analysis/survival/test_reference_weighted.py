@@ -15,12 +15,9 @@ from lupusim.analysis.numerics.normal_orthant import any_below
 from lupusim.analysis.survival.rank_weights import MagirrBurman
 from lupusim.analysis.survival.rmst import rmst, rmst_difference
 from lupusim.analysis.survival.weighted_logrank import max_combo, weighted_logrank
+from reference_data import DATA
 
 HERE = Path(__file__).parent
-DATA = {
-    name: {key: np.array(values) for key, values in columns.items()}
-    for name, columns in json.loads((HERE.parent / "data.json").read_text()).items()
-}
 EXPECTED = json.loads((HERE / "weighted.json").read_text())
 
 

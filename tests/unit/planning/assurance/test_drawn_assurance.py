@@ -10,53 +10,30 @@ import pytest
 from scipy import stats
 from scipy.linalg import expm
 
+from counted_trials import EARLY, ONSET, RANKS, SITES, arms
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
 from lupusim.analysis.registry import TESTS
-from lupusim.endpoints import Responder
-from lupusim.endpoints.ordinal_state import OrdinalState
-from lupusim.model import TreatmentEffect
 from lupusim.planning.assurance.assurance import Nesting, assurance, is_simulated
 from lupusim.planning.assurance.beliefs import Beliefs, FurtherRatio
 from lupusim.planning.assurance.benefit import benefits
 from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
 from lupusim.planning.runs.replicates import Simulator, simulate_replicates
-from lupusim.planning.theory.counts import claims as drawing
 from lupusim.planning.theory.power import known_power
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import (
     AfterPatients,
-    Arm,
     Dropout,
     Minimization,
-    Population,
 )
 from lupusim.trial.multiplicity import Family, Hypothesis
 from lupusim.trial.observation import VisitConduct
-from lupusim.trial.population.covariates import CovariateEffect
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, counted, scenario
 
-ONSET = (("active", "remission"),)
-EARLY = Responder(name="early", states=("remission",), at=0.5)
-SITES = Population(
-    factors={"site": {"a": 0.5, "b": 0.3, "c": 0.2}},
-    effects=(CovariateEffect(covariate="site", level="a", on=ONSET, hazard_ratio=0.3),),
-)
+pytestmark = pytest.mark.usefixtures("few")
 PRIOR = NormalEffect(mean=0.6, sd=0.4)
 LEAVE = Dropout(per_year=0.3, by_state={"relapse": 3.0}, by_arm={"a0": 2.0})
-RANKS = OrdinalState(
-    name="rank",
-    ranking=(("death",), ("active", "relapse"), ("remission",)),
-    at=1.0,
-    missing="active",
-)
-
-
-def arms(*ratios):
-    effects = [(TreatmentEffect(on=ONSET, hazard_ratio=r),) for r in ratios]
-    treated = (Arm(name=f"a{k}", model=DISEASE, effects=e) for k, e in enumerate(effects))
-    return (Arm(name="placebo", model=DISEASE), *treated)
 
 
 def family(method, *others, n=None, sided=1):
@@ -87,13 +64,6 @@ BY_SITE = {
     "stratify_by": ("site",),
     "analysis": analysis("cochran_mantel_haenszel", alpha=0.2, stratify_by=("site",)),
 }
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    """Let few tables be drawn of the stated truth."""
-    monkeypatch.setattr(drawing, "_WORK", 500_000)
-    monkeypatch.setattr(drawing, "_FEWEST", 1000)
 
 
 def remission(ratio):

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 from scipy.linalg import expm
 
+from counted_trials import ONSET, SITES
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
 from lupusim.model import TreatmentEffect
 from lupusim.planning.runs.replicates import Simulator
@@ -19,29 +20,16 @@ from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.number import Number
 from lupusim.planning.solving.search import Effort, find_value
 from lupusim.planning.theory.by_tables import is_simulated
-from lupusim.planning.theory.counts import claims as drawing
 from lupusim.report.questions.answers import sobol_table, tornado_table
 from lupusim.simulation.tally import reduction
-from lupusim.trial import Arm, Dropout, Minimization, Population, UniformEnrollment
+from lupusim.trial import Arm, Dropout, Minimization, UniformEnrollment
 from lupusim.trial.multiplicity import Family
-from lupusim.trial.population.covariates import CovariateEffect
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, counted
 
-ONSET = (("active", "remission"),)
-SITES = Population(
-    factors={"site": {"a": 0.5, "b": 0.3, "c": 0.2}},
-    effects=(CovariateEffect(covariate="site", level="a", on=ONSET, hazard_ratio=0.3),),
-)
+pytestmark = pytest.mark.usefixtures("few")
 MEASURE = Measure(n_replicates=1000, seed=SEED)
 N = 300
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    """Let few tables be drawn."""
-    monkeypatch.setattr(drawing, "_WORK", 500_000)
-    monkeypatch.setattr(drawing, "_FEWEST", 1000)
 
 
 def arm(name, ratio):

@@ -53,13 +53,6 @@ def claims_of(trial):
         return drawn_tables(trial).claims()
 
 
-@pytest.fixture
-def few(monkeypatch):
-    """Let few tables be drawn."""
-    monkeypatch.setattr(drawing, "_WORK", 500_000)
-    monkeypatch.setattr(drawing, "_FEWEST", 1000)
-
-
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("name", FEW)
 def test_simulated_patients_claim_what_numbers_claim(name):

@@ -9,7 +9,6 @@ from scipy.linalg import expm
 
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
 from lupusim.model import TreatmentEffect
-from lupusim.planning.theory.counts import claims as drawing
 from lupusim.planning.thresholds import calibrate_threshold, confirmed_threshold
 from lupusim.report.questions.thresholds import threshold_table
 from lupusim.simulation.tally import reduction
@@ -18,14 +17,8 @@ from lupusim.trial.multiplicity import Family
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, counted
 
+pytestmark = pytest.mark.usefixtures("few")
 N = 100  # patients on each arm
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    """Let few tables be drawn."""
-    monkeypatch.setattr(drawing, "_WORK", 500_000)
-    monkeypatch.setattr(drawing, "_FEWEST", 1000)
 
 
 def at_level(alpha, **more):

@@ -6,10 +6,11 @@ from scipy.stats import multivariate_normal, norm
 
 import lupusim
 from lupusim.analysis.group_sequential.stopping import GroupSequential
-from lupusim.report.document.protocol import looks_table, sample_size_paragraph
+from lupusim.report.document.protocol import looks_table
 from lupusim.report.figures.designs import Scale, bounds_figure, bounds_shown
 from lupusim.report.figures.samples import look_paths
 from lupusim.report.words.trials import what_it_means
+from paragraphs import paragraph_of
 
 SEED = 20260101
 TWO_DOSES = """
@@ -89,7 +90,7 @@ def test_the_second_of_a_sequence_is_tested_once_the_first_is_shown(tmp_path):
 
 
 def test_the_protocol_names_spending_futility_and_whether_it_binds(tmp_path):
-    said = sample_size_paragraph(point_of(tmp_path))
+    said = paragraph_of(point_of(tmp_path))
     assert "follow Lan and DeMets' Pocock-type spending of its share of the level" in said
     assert "Futility bounds are given: z 0.000; they are non-binding" in said
 

@@ -24,13 +24,13 @@ from lupusim.report.document.parts import Document, Items, Listing, Section, Tab
 from lupusim.report.document.protocol import (
     design_paragraphs,
     looks_table,
-    sample_size_paragraph,
 )
 from lupusim.report.figures.runs import named
 from lupusim.report.figures.samples import look_paths
 from lupusim.report.numbers import rounded, share
 from lupusim.report.run import known
 from lupusim.report.run import table as tables_of_runs
+from paragraphs import paragraph_of
 from tolerance import SEED
 
 HOSTILE = '<script>alert("x")</script> & | `code` #set **bold** [link](http://a.b) $1$ \\ "q"'
@@ -153,11 +153,11 @@ def test_futility_bounds_have_rows_of_their_own():
     plan = planned_bounds(point.trial)
     assert columns["spent"][1] == f"{plan.beta_spent[0]:.5f}"
     assert columns["z"][1] == f"{plan.futility[0]:.4f}"
-    assert "non-binding" in sample_size_paragraph(point)
+    assert "non-binding" in paragraph_of(point)
 
 
 def test_the_protocol_paragraph_says_sizes_test_level_and_looks(looks):
-    said = sample_size_paragraph(looks.points[0])
+    said = paragraph_of(looks.points[0])
     for words in (
         "300 patients will be randomized 1:1 (150 to control, 150 to experimental)",
         "hazard ratio 0.7",
@@ -173,12 +173,12 @@ def test_the_protocol_paragraph_says_sizes_test_level_and_looks(looks):
 def test_of_several_designs_one_is_told_whole_and_of_others_only_what_differs():
     result = lupusim.run(lupusim.load_scenario("phase2_remission_52w"), 12, seed=SEED)
     first, second, *_ = said = list(design_paragraphs(named(result)))
-    assert first == f"sample size = 60: {sample_size_paragraph(result.points[0])}"
+    assert first == f"sample size = 60: {paragraph_of(result.points[0])}"
     begin = "sample size = 120: as for sample size = 60, apart from what follows. "
     assert second.startswith(f"{begin}A total of 120 patients will be randomized")
     assert "Each patient is followed" in first
     assert not any("Each patient is followed" in words for words in said[1:])
-    whole = sample_size_paragraph(result.points[1])
+    whole = paragraph_of(result.points[1])
     differing = second.removeprefix(begin)
     assert all(f"{sentence}." in whole for sentence in differing.removesuffix(".").split(". "))
     shared = [sentence for sentence in whole.split(". ") if sentence not in differing]
@@ -206,9 +206,9 @@ def test_a_design_of_other_rules_is_told_whole(looks):
     two = lupusim.run(lupusim.load_scenario("two_rates"), 12, seed=SEED)
     designs = [("one", looks.points[0]), ("other", two.points[0])]
     _, told = design_paragraphs(designs)
-    assert told == f"other: {sample_size_paragraph(two.points[0])}"
+    assert told == f"other: {paragraph_of(two.points[0])}"
     (alone,) = design_paragraphs(designs[:1])
-    assert alone == sample_size_paragraph(looks.points[0])
+    assert alone == paragraph_of(looks.points[0])
 
 
 def test_a_single_arm_has_an_exact_level_and_its_stages_once():
@@ -228,7 +228,7 @@ def test_a_single_arm_has_an_exact_level_and_its_stages_once():
 def test_other_kinds_of_trials_have_a_report(name):
     result = lupusim.run(lupusim.load_scenario(name), 12, seed=SEED)
     for point in result.points:
-        assert f"{point.trial.n_patients} patients" in sample_size_paragraph(point)
+        assert f"{point.trial.n_patients} patients" in paragraph_of(point)
     assert as_html(content.document_of(result)).count("<section>") == 9
 
 
@@ -405,7 +405,7 @@ def have_drawn(monkeypatch, value: float, *, mcse: float, tables: str) -> Formul
 def test_what_drawn_tables_say_stands_with_its_error_in_the_paragraph(monkeypatch):
     result = lupusim.run(lupusim.load_scenario("two_rates"), 4, seed=SEED)
     have_drawn(monkeypatch, 0.8012, mcse=0.0021, tables="25 000")
-    said = sample_size_paragraph(result.points[0])
+    said = paragraph_of(result.points[0])
     assert re.search(
         r" is 0.801 \(0.002\) from 25 000 drawn tables \(from 4 simulated trials: ", said
     )
@@ -415,7 +415,7 @@ def test_what_drawn_tables_say_stands_with_its_error_in_the_paragraph(monkeypatc
 def test_a_simulated_power_that_is_known_better_than_drawn_tables_stands_first(monkeypatch):
     result = lupusim.run(lupusim.load_scenario("two_rates"), 400, seed=SEED)
     drawn = have_drawn(monkeypatch, 0.8, mcse=0.07, tables="30")
-    said = sample_size_paragraph(result.points[0])
+    said = paragraph_of(result.points[0])
     assert re.search(r" from 400 simulated trials \(from 30 drawn tables: 0.80 \(0.07\)\)", said)
     monkeypatch.setattr(known, "formula_powers", lambda *_: (drawn,))
     monkeypatch.setattr(known, "known_power", lambda *_: drawn.mean)

@@ -9,9 +9,9 @@ import lupusim
 from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.analysis.registry import TESTS
 from lupusim.model.effects import PiecewiseEffect, TreatmentEffect
-from lupusim.report.document.protocol import sample_size_paragraph
 from lupusim.report.run.table import condition
 from lupusim.report.words.effects import analysis_in_words, effect_in_words
+from paragraphs import paragraph_of
 from tolerance import SEED
 from trials import analysis
 
@@ -76,7 +76,7 @@ def selection():
 
 
 def test_arms_that_are_alike_are_told_once(selection):
-    said = sample_size_paragraph(selection.points[0])
+    said = paragraph_of(selection.points[0])
     assert said.count("hazard ratio 2.3") == 1
     assert "Assumed for once, twice and monthly: as in bicla-control; hazard ratio 2.3" in said
     assert "1 million at randomization and 1 week (twice)" in said
@@ -86,7 +86,7 @@ def test_arms_that_are_alike_are_told_once(selection):
 
 def test_of_stated_outcomes_no_hidden_model_is_told():
     (point,) = lupusim.run(lupusim.load_scenario("time_to_event"), 4, seed=SEED).points
-    said = sample_size_paragraph(point)
+    said = paragraph_of(point)
     assert "Assumed for treated: hazard ratio of relapse 0.65 against the control." in said
     assert "no relapse to relapse" not in said
     assert "Efficacy bounds follow Lan and DeMets' O'Brien-Fleming-type spending: z 2.509" in said

@@ -13,7 +13,6 @@ from lupusim.analysis.multiplicity.procedures import (
     Graphical,
     sequential_graph,
 )
-from lupusim.report.document.protocol import sample_size_paragraph
 from lupusim.report.words import what_it_means
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.files.scenario import scenario_from_mapping
@@ -32,6 +31,7 @@ from lupusim.simulation.adaptation import (
 )
 from lupusim.trial.adaptation.base import Facts
 from lupusim.trial.multiplicity import GivesUp
+from paragraphs import paragraph_of
 from tolerance import SEED
 
 NAMES = ("remission", "flares", "steroids")
@@ -72,7 +72,7 @@ def test_check_and_report_say_the_same():
     said = list(rules_of_trial(point.trial))
     assert len(said) == 2
     for sentence in said:
-        assert sentence in sample_size_paragraph(point)
+        assert sentence in paragraph_of(point)
         assert sentence in what_it_means(scenario)
 
 
