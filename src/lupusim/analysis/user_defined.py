@@ -44,7 +44,6 @@ class FromZ(TestMethod):
         self, outcome: Outcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate; it has no estimate."""
-        del stratum
         z = _each(self.function, outcome)
         undefined = ~np.isfinite(z)
         statistic = ZStatistic(z=np.where(undefined, 0.0, z), undefined=undefined)
@@ -70,7 +69,6 @@ class FromP(TestMethod):
         self, outcome: Outcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate; it has no estimate."""
-        del better, stratum
         p = _each(self.function, outcome)
         undefined = np.isnan(p)
         if np.any((p < 0) | (p > 1)):

@@ -113,7 +113,6 @@ class RatioToBeat(TestMethod):
 
     def null_value(self, better: Better) -> float:
         """Return the log of the ratio to beat."""
-        del better
         return math.log(self.margin)
 
     def judged(self, result: TestResult, better: Better, sided: int) -> Verdict:

@@ -91,7 +91,6 @@ class EventCount(Simple):
     @staticmethod
     def read(fields: Fields, around: Around) -> Make:
         """Read the events, and until when they count."""
-        del around
         events = fields.states("events")
         until = fields.duration("until", math.inf)
         name = fields.text("name", f"number of times in {' or '.join(events)}")

@@ -120,7 +120,6 @@ class Hierarchy:
     @staticmethod
     def read(fields: Fields, around: Around) -> Make:
         """Read the levels, none of which may ask the same as one above it."""
-        del around
         levels = fields.endpoints("levels")
         asked = [replace(cast("Any", level), name="") for level in levels]  # a dataclass
         if any(level in asked[:number] for number, level in enumerate(asked)):
@@ -146,5 +145,4 @@ class HierarchyMeasurement(NoEvents):
 
     def level(self, observation: Observation) -> Level:
         """Refuse: a hierarchy holds no other."""
-        del observation
         raise ValueError("a hierarchy cannot hold another one")

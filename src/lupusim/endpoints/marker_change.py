@@ -89,7 +89,6 @@ class MarkerChange(Simple):
     @staticmethod
     def read(fields: Fields, around: Around) -> Make:
         """Read the visit, and what a missing change counts as."""
-        del around
         at = fields.duration("at")
         ways = {missing.value: missing for missing in MissingChange}
         missing = fields.choice("missing", ways, MissingChange.NO_CHANGE)

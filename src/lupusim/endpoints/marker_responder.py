@@ -86,7 +86,6 @@ class MarkerResponder(Simple):
     @staticmethod
     def read(fields: Fields, around: Around) -> Make:
         """Read the visit, and the fall that is a response."""
-        del around
         at = fields.duration("at")
         fall = fields.number("fall", above=0)
         name = fields.text("name", f"fall of the marker by {fall:g} at {shown(at)}")

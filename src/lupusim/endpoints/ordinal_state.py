@@ -122,7 +122,6 @@ class OrdinalState(Simple):
     @staticmethod
     def read(fields: Fields, around: Around) -> Make:
         """Read the ranking, the visit, and as which state a missing one ranks."""
-        del around
         ranking = fields.groups("ranking")
         at = fields.duration("at")
         missing = fields.text("missing", "")

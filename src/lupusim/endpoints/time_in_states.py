@@ -118,7 +118,6 @@ class TimeInStates(Simple):
     @staticmethod
     def read(fields: Fields, around: Around) -> Make:
         """Read the states, until when, and where time after a dropout counts as spent."""
-        del around
         states = fields.states("states")
         until = fields.duration("until")
         ways = {missing.value: missing for missing in MissingTime}

@@ -214,7 +214,6 @@ class TestMethod(Protocol):
         survival : (..., n_times) array
             Expected share without the event then: of both arms together, or of each.
         """
-        del times
         return np.ones_like(survival)
 
     @property
@@ -333,7 +332,6 @@ class TestMethod(Protocol):
 
     def null_value(self, better: Better) -> float:
         """Return the effect that is tested against, on the scale of the estimate."""
-        del better
         return 0.0
 
     @property

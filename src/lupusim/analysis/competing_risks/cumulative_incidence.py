@@ -331,7 +331,6 @@ class IncidenceDifferenceTest(CurvesTest):
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         result = cumulative_incidence_by_arm(*outcome.causes(), self.at, included=outcome.at_risk)
         return self.judged(result, better, sided)
 

@@ -159,7 +159,6 @@ class MeansTest(TestMethod):
         self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         result = self.compare(outcome.values, outcome.arm, included=outcome.included)
         return verdict(result, better, sided)
 

@@ -119,6 +119,5 @@ class RateRatioTest(RatioToBeat):
         self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         result = rate_ratio(outcome.count, outcome.years, outcome.arm)
         return self.judged(result, better, sided)

@@ -138,7 +138,6 @@ class Posterior:
 
     def z(self, level: float, fraction: FloatArray, final_bound: FloatArray) -> FloatArray:
         """Return the z with this posterior probability."""
-        del final_bound
         return z_from_posterior(level, fraction, self.belief)
 
 

@@ -53,7 +53,6 @@ class ArmsAgainstControl:
         self, p_value: FloatArray, members: tuple[int, ...], *, stage: int, rows: IntArray
     ) -> FloatArray:
         """Return a p-value of each replicate, shape (n,)."""
-        del stage, rows
         if len(members) == 1:
             return p_value[:, 0]
         if self.method is not Intersection.DUNNETT:

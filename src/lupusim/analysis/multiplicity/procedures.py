@@ -80,13 +80,11 @@ class Adjusted:
 
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the last look where a hypothesis is rejected, else 0."""
-        del information
         adjusted = PROCEDURES[self.method](p_value[:, :, -1])
         return _at_last(adjusted <= alpha * (1 + _ROUNDING), p_value.shape[2])
 
     def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:
         """Return NaN: hypotheses are judged together."""
-        del rejected, alpha
         return np.full(information.shape, np.nan)
 
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
@@ -126,7 +124,6 @@ class Dunnett:
 
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the last look where a hypothesis is rejected, else 0."""
-        del information
         last = p_value[:, :, -1]
         left = np.ones(last.shape, dtype=bool)
         going = np.ones(len(last), dtype=bool)
@@ -153,7 +150,6 @@ class Dunnett:
 
     def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:
         """Return NaN: hypotheses are judged together."""
-        del rejected, alpha
         return np.full(information.shape, np.nan)
 
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:

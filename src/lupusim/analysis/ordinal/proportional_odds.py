@@ -165,7 +165,6 @@ class ProportionalOddsTest(TestMethod):
         self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         result = proportional_odds(outcome.values, outcome.arm, included=outcome.included)
         return verdict(result, better, sided)
 

@@ -179,7 +179,6 @@ class WilcoxonTest(TestMethod):
         self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         result = wilcoxon(outcome.values, outcome.arm, included=outcome.included)
         return verdict(result, better, sided)
 

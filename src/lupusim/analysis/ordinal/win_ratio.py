@@ -122,7 +122,6 @@ class WinTest(TestMethod):
         Gehan's score does: pairs that are open yet know nothing. Statistics of two looks are
         correlated at least as its ratio says, so bounds from it hold their level or less.
         """
-        del verdict
         error = outcome.wins().net_benefit.standard_error
         n, n_control = (np.count_nonzero(outcome.included & (outcome.arm == k), 1) for k in (1, 0))
         pairs = ratio_or(n * n_control * 1.0, n + n_control * 1.0, 0.0)
@@ -132,7 +131,6 @@ class WinTest(TestMethod):
         self, outcome: HierarchicalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         return verdict(self.measure(outcome.wins()), better, sided)
 
 

@@ -40,7 +40,6 @@ class ExactTest(TestMethod):
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         table = table_of(outcome)
         exact = self.exact(table)
         return verdict_with(exact, better, sided, risk_difference_of(table))

@@ -52,7 +52,6 @@ class ProportionTest(TestMethod):
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         return verdict(self.compare(table_of(outcome)), better, sided)
 
 
@@ -90,7 +89,6 @@ class DifferenceTest(TestMethod):
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         found = self.compare(table_of(outcome), margin=self.null_value(better))
         return verdict(found, better, sided)
 
@@ -120,5 +118,4 @@ class RatioTest(RatioToBeat):
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         return verdict(self.compare(table_of(outcome), margin=self.margin), better, sided)

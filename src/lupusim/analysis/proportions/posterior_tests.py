@@ -97,7 +97,6 @@ class PosteriorDifferenceTest(TestMethod):
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del sided, stratum
         table = table_of(outcome)
         mean, deviation = self._difference(table)
         empty = np.asarray((table.n == 0) & (table.control_n == 0))
@@ -171,13 +170,11 @@ class PosteriorRankTest(TestMethod):
         self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del sided, stratum
         control, experimental = (self._counts(outcome, arm) for arm in (0, 1))
         return self._of(control, experimental, better)
 
     def of_counts(self, counted: CountedOutcome, *, better: Better, sided: int) -> Verdict:
         """Return the verdict on numbers of patients of each rank."""
-        del sided
         control, experimental = np.moveaxis(counted.by_value, 1, 0)
         return self._of(control, experimental, better)
 

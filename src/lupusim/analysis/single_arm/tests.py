@@ -40,7 +40,6 @@ class RateTest(TestMethod):
 
     def null_value(self, better: Better) -> float:
         """Return the rate that is to be beaten."""
-        del better
         return self.null_rate
 
     def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
@@ -55,7 +54,6 @@ class RateTest(TestMethod):
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Look every replicate up among all that can happen with its number of patients."""
-        del stratum
         responders, n = (counts.astype(np.intp) for counts in outcome.counts(0))
         asked = ((better, sided), (better, 1), (OPPOSITE[better], 1), (better, 2))
         p_values, effects = np.ones((4, *n.shape)), np.empty((4, *n.shape))

@@ -340,7 +340,6 @@ class SurvivalDifferenceTest(FreeOfEventsTest):
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         columns = outcome.time, outcome.event, outcome.arm
         result = survival_difference(*columns, self.at, included=outcome.at_risk)
         return self.judged(result, better, sided)

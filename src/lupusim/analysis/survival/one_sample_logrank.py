@@ -71,7 +71,6 @@ class OneSampleLogrankTest(TestMethod):
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         result = one_sample_logrank(outcome.time, outcome.event, self.against)
         events = outcome.information
         expected = self.against(outcome.time).sum(axis=1)

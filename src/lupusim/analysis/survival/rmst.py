@@ -196,7 +196,6 @@ class RestrictedMeanTest(FreeOfEventsTest):
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         columns = outcome.time, outcome.event, outcome.arm
         result = rmst_difference(*columns, self.until, included=outcome.at_risk)
         return self.judged(result, better, sided)

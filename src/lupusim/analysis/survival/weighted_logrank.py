@@ -291,7 +291,6 @@ class FlemingHarringtonTest(TestMethod):
 
     def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
         """Return the weight of an event at each time."""
-        del times
         return np.asarray(survival**self.rho * (1 - survival) ** self.gamma)
 
 

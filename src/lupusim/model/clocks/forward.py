@@ -18,7 +18,6 @@ class ForwardClock(Clock):
 
     def reading(self, study_time: Years, time_in_state: Years) -> Years:
         """Return the years since randomization."""
-        del time_in_state
         return study_time
 
 

@@ -18,7 +18,6 @@ class ResetClock(Clock):
 
     def reading(self, study_time: Years, time_in_state: Years) -> Years:
         """Return the years since the state was entered."""
-        del study_time
         return time_in_state
 
 

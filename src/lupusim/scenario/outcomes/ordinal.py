@@ -90,7 +90,6 @@ class Ordinal:
 
     def of_law(self, law: MultiStateModel) -> ArmOutcome:
         """Return what stands for it: it can stand beside no model."""
-        del law
         return beside_no_model(self.name)
 
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:

@@ -97,12 +97,10 @@ class Score:
 
     def of_law(self, law: MultiStateModel) -> ArmOutcome:
         """Return what stands for it: it can stand beside no model."""
-        del law
         return beside_no_model(self.name)
 
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
         """Return what makes the endpoint: the change from randomization to a visit."""
-        del beside
         at = section.read("at", Duration(above=0), self.at)
         name = section.read("name", Text(), f"change of {self.name} at {format_duration(at)}")
         missing = section.read("missing", _MISSING, self.missing)

@@ -181,7 +181,6 @@ class Time:
 
     def of_law(self, law: MultiStateModel) -> ArmOutcome:
         """Return that a model says when the event comes."""
-        del law
         return ArmOutcome(chain=self._chain(self._stand_in), of_model=True)
 
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:

@@ -163,7 +163,6 @@ class SelectArms(Staged):
 
     def followed(self, trial: Trial, block: Block) -> Trial:
         """Return a trial of as many patients as may be needed, whichever arms go on."""
-        del block
         return longer(trial, share=_least_share(trial, self))
 
     def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:

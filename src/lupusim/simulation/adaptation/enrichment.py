@@ -117,7 +117,6 @@ class Enrichment(Staged):
 
     def in_words(self, trial: Trial) -> Iterator[str]:
         """Yield who is enrolled further, and what holds the error."""
-        del trial
         who = f"patients with {self.factor.replace('_', ' ')} {self.level.replace('_', ' ')}"
         yield f"At the interim look it is decided who is enrolled further: {self.choice.words(who)}"
         yield from self.combination_words(self.intersections.in_words)
@@ -128,13 +127,11 @@ class Enrichment(Staged):
 
     def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:
         """Return how trials go whose population is enriched."""
-        del block
         stages, found = enrich(trial, self, patients.generated)
         return Conducted(found, stages.generated)
 
     def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
         """Return who goes on in one trial, or is proven, in words."""
-        del trial
         picks = look == 1 and not found["look_1_efficacy"][0] > 0
         what, alone = ("goes_on", f"{self.level} alone") if picks else ("reject", self.level)
         whose = {"full": "everybody", "subgroup": alone}
@@ -142,7 +139,6 @@ class Enrichment(Staged):
 
     def rows(self, trial: Trial) -> Iterator[Row]:
         """Yield who goes on, and for whom a benefit is proven."""
-        del trial
         level = self.level
         words = f"everybody goes on (not {level} alone)"
         yield Row(words=words, quantity="goes_on_full")

@@ -113,7 +113,6 @@ class Gate(OnceFollowed):
 
     def in_words(self, trial: Trial) -> Iterator[str]:
         """Yield what an early endpoint must show for the trial to go on."""
-        del trial
         what = {
             GateMeasure.Z: "z is",
             GateMeasure.ESTIMATE: f"estimate ({self.early.effect}, in favor of the treatment) is",
@@ -133,13 +132,11 @@ class Gate(OnceFollowed):
 
     def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
         """Return the gate at which one trial stops, in words."""
-        del trial
         stops = look == self.look and found["gate_stopped"][0] > 0
         return f"the gate ({self.early.endpoint})" if stops else ""
 
     def rows(self, trial: Trial) -> Iterator[Row]:
         """Yield how often the gate stops trials."""
-        del trial
         yield Row(words=f"stopped by the gate ({self.early.endpoint})", quantity="gate_stopped")
         words = f"... and would have succeeded ({self.early.endpoint})"
         yield Row(words=words, quantity="false_stop")

@@ -188,7 +188,6 @@ class BayesianResponse(Facts):
 
     def followed(self, trial: Trial, block: Block) -> Trial:
         """Return the trial itself."""
-        del block
         return trial
 
     def patients(self, trials: Sequence[Trial], block: Block) -> Potential:
@@ -203,7 +202,6 @@ class BayesianResponse(Facts):
         `response_ARM`; `responders` among all who were randomized; the `look_K_...` and
         `n_enrolled` of a sequential trial.
         """
-        del block
         course = self.course(trial, patients)
         for number in range(patients.look_time.shape[1]):
             course.enroll(number)

@@ -56,7 +56,6 @@ class _Everybody(Unblocked):
         self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator
     ) -> StateArray:
         """Return the arm of each patient, shape (n_replicates, n_patients)."""
-        del ratio, rng
         return np.full(stratum.shape, self.arm, dtype=np.int8)
 
 

@@ -41,7 +41,6 @@ class Resizes(OnceFollowed):
 
     def conduct(self: Resizing, trial: Trial, block: Block, patients: Followed) -> Conducted:
         """Return how trials go whose size is chosen."""
-        del block
         generated = patients.generated
         came, found = hold_resized(trial, self, generated)
         return Conducted(with_totals(trial, generated, found), came)
@@ -52,7 +51,6 @@ class Resizes(OnceFollowed):
 
     def rows(self, trial: Trial) -> Iterator[Row]:
         """Yield the size that is chosen."""
-        del trial
         yield Row(words="size chosen", quantity="size", is_share=False)
         yield Row(words="size enlarged", quantity="enlarged")
 
@@ -139,7 +137,6 @@ class PromisingZone(Resizes):
         planned: tuple[FloatArray, FloatArray],
     ) -> FloatArray:
         """Return the size that brings a promising trial to its power, (n_replicates,)."""
-        del trial, generated
         fraction, efficacy = planned
         return self.planned * promising_information(
             seen.z[:, -2], fraction[:, -2], efficacy[:, -1], least=self.least, power=self.power
@@ -230,7 +227,6 @@ class BlindedSize(Resizes):
         planned: tuple[FloatArray, FloatArray],
     ) -> FloatArray:
         """Return the size that finds the difference at the rate of all arms, (n_replicates,)."""
-        del planned
         assert trial.analysis is not None
         outcome = generated.measurements[0].outcome(observed(generated, seen.cutoff[:, -2]))
         assert isinstance(outcome, BinaryOutcome)
@@ -248,7 +244,6 @@ class BlindedSize(Resizes):
         self, seen: LookStatistics, final: LookStatistics, fraction: FloatArray
     ) -> FloatArray:
         """Return z of the last look, of all patients alike."""
-        del seen, fraction
         return np.asarray(final.z[:, -1])
 
 

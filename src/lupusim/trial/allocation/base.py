@@ -130,24 +130,20 @@ class Unblocked:
 
     def problems(self, ratio: Sequence[int]) -> Iterator[Problem]:
         """Yield nothing: it takes any ratio."""
-        del ratio
         yield from ()
 
     def sizes(self, ratio: tuple[int, int], n_patients: int) -> Mapping[tuple[int, int], float]:
         """Return nothing: what becomes of the arms' sizes is not known."""
-        del ratio, n_patients
         return {}
 
     def numbers(
         self, ratio: Sequence[int], n_patients: IntArray, *, rng: np.random.Generator
     ) -> IntArray | None:
         """Return None: what becomes of the arms' sizes is not known."""
-        del ratio, n_patients, rng
         return None
 
     def among(self, ratio: Sequence[int], whole: Sequence[int]) -> Self:
         """Return itself: it asks for the ratio each time."""
-        del ratio, whole
         return self
 
 

@@ -47,7 +47,6 @@ class OnDate:
 
     def scaled(self, factor: float) -> OnDate:
         """Return itself: a date is the same in a larger trial."""
-        del factor
         return self
 
     def passed(self, enrollment_time: FloatArray) -> BoolArray:

@@ -54,7 +54,6 @@ class AtCalendarTime(LookTiming):
 
     def words(self, trial: Trial) -> str:
         """Return the month."""
-        del trial
         return f"month {in_months(self.time)}"
 
     @property
@@ -94,7 +93,6 @@ class AfterLastPatient(LookTiming):
 
     def words(self, trial: Trial) -> str:
         """Return the follow-up of the last patient."""
-        del trial
         return f"the last patient followed for {format_duration(self.follow_up)}"
 
     @property
@@ -138,7 +136,6 @@ class AfterPatients(LookTiming):
 
     def words(self, trial: Trial) -> str:
         """Return how many patients, and how long each is followed."""
-        del trial
         who = f"{self.patients} patients"
         return f"{who} followed for {format_duration(self.follow_up)}" if self.follow_up else who
 
@@ -156,7 +153,6 @@ class AfterPatients(LookTiming):
 
     def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
         """Return that not so many patients come."""
-        del ratio
         if self.patients <= n_patients:
             return None
         return f"only {n_patients} patients come, never {self.patients}"

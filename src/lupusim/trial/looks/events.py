@@ -88,7 +88,6 @@ class AtEvents(_ForEvents):
 
     def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
         """Return that so many events never come."""
-        del ratio
         return _too_many_events(self.events, n_patients, "patients")
 
     def scaled(self, factor: float) -> Self:

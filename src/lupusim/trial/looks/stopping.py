@@ -44,7 +44,6 @@ class StoppingRule(Protocol):
 
         All arrays are (n_replicates, n_looks). A rule on z alone does not ask for estimates.
         """
-        del estimate
         return self.bounds(information)
 
     @property

@@ -175,7 +175,6 @@ class LookTiming(Protocol):
         n_patients : int
             Of the trial.
         """
-        del due, n_patients
         return None
 
     def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
@@ -184,12 +183,10 @@ class LookTiming(Protocol):
         Only what is certain is told: a patient has at most one event of an endpoint. An arm is
         taken to be as large as the allocation `ratio` plans it.
         """
-        del n_patients, ratio
         return None
 
     def scaled(self, factor: float) -> Self:
         """Return a timing that waits for `factor` times the patients or events."""
-        del factor
         return self
 
     def expected_time(self, expected: Expectations) -> float:
