@@ -250,7 +250,8 @@ def test_the_expected_end_of_a_trial_is_what_simulation_finds_however_patients_c
     mean, mcse = mean_end(trial)
     drawn = 0.002 * mean  # enrollment is drawn for the expectation too
     late = AfterPatients(patients=100, follow_up=4.5)
-    (found,) = looks_too_late(replace(trial, interims=(late,)))
+    looks = {"interims": (late,), "stopping": GroupSequential(alpha=0.025)}
+    (found,) = looks_too_late(replace(trial, **looks))
     assert_within_mcse(found.last_time, mean, mcse=math.hypot(mcse, drawn))
 
 
