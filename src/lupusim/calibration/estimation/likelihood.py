@@ -186,6 +186,11 @@ class Likelihood:
         """Return expected counts, shape (n, n_cells), at vectors of shape (n, n_parameters)."""
         return self._expected(np.atleast_2d(free), tuple(range(len(self.targets))))
 
+    def is_impossible(self, free: FloatArray) -> BoolArray:
+        """Return at which vectors (n, n_parameters) something was seen that can't be; (n,)."""
+        floor = self.expected(free) <= _SMALLEST * self.denominators * (1 + 1e-9)
+        return np.asarray((floor & (self.observed > 0)).any(axis=-1))
+
     def expected_alone(self, free: FloatArray) -> FloatArray:
         """Return expected counts of the targets that stand alone; (n, n_cells of theirs)."""
         return self._expected(free, self._alone_ones)

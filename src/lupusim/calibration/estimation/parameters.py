@@ -12,7 +12,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.spelling import nearest
-from lupusim.errors import Problem
+from lupusim.errors import Problem, fault_and_fix
 from lupusim.model import Hazard, LatentClass, MultiStateModel
 
 
@@ -292,4 +292,24 @@ def place_problems(model: MultiStateModel, parameters: Sequence[FreeParameter]) 
                 fault = f"{claimed[place]!r} stands there already"
                 problems.append(Problem(key=key, fault=fault, fix="Keep one of the two."))
             claimed[place] = parameter.name
+    return problems
+
+
+def bound_problems(free: FreeModel) -> list[Problem]:
+    """Return every bound of a search at which the model can't be: a probability above 1, say."""
+    problems = []
+    for k, parameter in enumerate(free.parameters):
+        alone = replace(free, parameters=(parameter,))
+        for bound in alone.bounds[0]:
+            try:
+                alone.model_at(np.array([bound]))
+            except ValueError as error:
+                value, (fault, _) = parameter.transform.natural(bound), fault_and_fix(error)
+                problems.append(
+                    Problem(
+                        key=f"calibration.parameters.{k}",
+                        fault=f"{parameter.name!r} is looked for up to {value:.6g}, but {fault}",
+                        fix="Give 'bounds' that the model can have, or another 'transform'.",
+                    )
+                )
     return problems

@@ -55,7 +55,8 @@ def starting_points(likelihood: Likelihood, *, n_starts: int, seed: int) -> Floa
     """Return the present values and scrambled Sobol points; shape (n_starts, n_parameters).
 
     Sobol points fill the box of two prior standard deviations around the prior mean, cut to
-    the bounds.
+    the bounds. Where the counts are impossible at all of these, and no step leads away (a prior
+    on another scale), they fill the bounds.
     """
     model = likelihood.free_model
     n_parameters = len(model.parameters)
@@ -65,7 +66,10 @@ def starting_points(likelihood: Likelihood, *, n_starts: int, seed: int) -> Floa
     points = model.prior_mean + _SPREAD * model.prior_sd * (2 * unit - 1)
     low, high = model.bounds.T
     gap = 1e-3 * (high - low)
-    return np.asarray(np.clip(np.vstack([model.prior_mean, points]), low + gap, high - gap))
+    found = np.asarray(np.clip(np.vstack([model.prior_mean, points]), low + gap, high - gap))
+    if likelihood.patients or not likelihood.is_impossible(found).all():
+        return found
+    return np.asarray(np.vstack([found[0], low + gap + unit * (high - low - 2 * gap)]))
 
 
 def climb(

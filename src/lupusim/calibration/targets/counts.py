@@ -127,6 +127,8 @@ class OccupancyCounts:
 
     def __post_init__(self) -> None:
         check_time(self.time)
+        if not self.counts:
+            raise ValueError("nobody is counted. Name at least one state, with its patients")
         for states, count in self.counts.items():
             check_count(words_of(states), count, self.n)
         named = [state for states in self.counts for state in states]

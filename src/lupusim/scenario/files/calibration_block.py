@@ -30,6 +30,7 @@ from lupusim.calibration.estimation.parameters import (
     FreeParameter,
     NormalPrior,
     Transform,
+    bound_problems,
     place_problems,
 )
 from lupusim.errors import ModelError, Problem
@@ -96,7 +97,11 @@ def free_model_from_document(document: Document) -> FreeModel:
     for problem in place_problems(model, sound):
         top.place.problems.append(document.locate(problem))
     top.raise_problems()
-    return FreeModel(model=model, parameters=sound, target_set=target_set, evidence=evidence)
+    free = FreeModel(model=model, parameters=sound, target_set=target_set, evidence=evidence)
+    for problem in bound_problems(free):
+        top.place.problems.append(document.locate(problem))
+    top.raise_problems()
+    return free
 
 
 def _parameter(section: Section) -> FreeParameter | None:

@@ -105,7 +105,8 @@ def study_from_document(document: Document) -> Study:
         description=description,
         cohort=cohort,
     )
-    problems = study_problems(study) or contradictions(study)
+    is_known = top.place.child("n_patients").is_sound  # else no target is to be blamed for it
+    problems = (study_problems(study) or contradictions(study)) if is_known else []
     for problem in problems:
         _, position, *rest = problem.key.split(".")
         key = ".".join(["targets", str(sound[int(position)][0]), *rest])

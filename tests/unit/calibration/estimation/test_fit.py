@@ -24,7 +24,7 @@ from lupusim.calibration.estimation.tables import exact_limits
 from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.targets.counts import EverCount, Measure
 from lupusim.calibration.targets.questions import InStates
-from lupusim.calibration.targets.times import EventRate
+from lupusim.calibration.targets.times import EventRate, SurvivalCurve
 from lupusim.common.rng import stream
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
@@ -117,6 +117,22 @@ def test_starting_points_lie_inside_the_bounds_and_repeat() -> None:
     low, high = FREE.bounds.T
     assert ((points > low) & (points < high)).all()
     np.testing.assert_array_equal(points, starting_points(likelihood, n_starts=24, seed=3))
+
+
+@pytest.mark.parametrize("mean", [3.0, 6.0])
+def test_a_prior_on_another_scale_does_not_keep_the_search_from_the_counts(mean: float) -> None:
+    """At 20 deaths a year nobody of 68 would be alive at five, nor at any rate near it."""
+    model = chain_model(ExponentialHazard(rate=0.02), states=("alive", "death"))
+    (free,) = free_rates(model).parameters
+    far = replace(free, prior=NormalPrior(mean=mean, sd=0.5))
+    seen = SurvivalCurve(states=("death",), times=(5.0,), survival=(68 / 81,), at_risk=(81,))
+    fit = fit_studies(
+        [study(seen, n_patients=81)], FreeModel(model=model, parameters=(far,)), seed=SEED
+    )
+    (row,) = fit.estimate_rows()
+    assert row["estimate"] == pytest.approx(-math.log(68 / 81) / 5, rel=1e-3)
+    assert row["identified"]
+    assert row["upper"] == pytest.approx(0.0576, abs=1e-4)
 
 
 def test_exact_limits_are_those_printed() -> None:

@@ -99,6 +99,7 @@ def test_survivors_are_accepted_where_the_file_says_so() -> None:
     [
         ("counts", {"complete_remission": 90}, "more than n = 81"),
         ("counts", {"complete_remission": 50, "active": 40}, "sum to 90"),
+        ("counts", {}, "nobody is counted"),
         ("n", 200, "more than the study's 81"),
         ("at", 5, "has no unit"),
         ("at", "-5 years", "not a duration from 0"),
@@ -115,6 +116,15 @@ def test_a_wrong_number_is_one_clear_problem(key: str, value: Any, words: str) -
 def test_a_missing_denominator_is_asked_for() -> None:
     message = problems(lambda content: content["targets"][0].pop("n"))
     assert "targets.0.n: the key is missing" in message
+
+
+@pytest.mark.parametrize("size", [None, 81.5, "81"])
+def test_a_size_that_can_not_be_read_is_not_held_against_targets(size: Any) -> None:
+    def change(content: Any) -> None:
+        content.pop("n_patients")
+        content |= {} if size is None else {"n_patients": size}
+
+    assert ": 1 problem," in problems(change)
 
 
 def test_all_problems_are_reported_at_once() -> None:

@@ -75,6 +75,21 @@ def test_the_free_parameters_of_a_packaged_model_give_it_back() -> None:
         (lambda c, _: c["parameters"][0]["prior"].update(sd=0), "out of range"),
         (lambda c, _: c["parameters"][0].update(places={}), "stands nowhere"),
         (
+            lambda c, _: c["parameters"][0].update(transform="none"),
+            "up to -20, but rate=-20.0 must",
+        ),
+        (
+            lambda c, m: (
+                m.update(
+                    classes=[
+                        {"name": name, "probability": 0.5, "hazard_ratios": {}} for name in "ab"
+                    ]
+                ),
+                c["parameters"][0].update(places={"classes.a.probability": 1}),
+            ),
+            "up to 1000, but classes: the probabilities sum to 1000, not to 1. Give 'bounds'",
+        ),
+        (
             lambda c, _: c["parameters"][0].update(places={"active -> deth.rate": 1}),
             "Did you mean 'active -> death'",
         ),
