@@ -13,7 +13,10 @@ _TABLE = 1024  # tables end at a multiple of it, so that few are worked out
 
 
 def binomial(n: int, proportion: float) -> FloatArray:
-    """Return the probabilities of 0, 1, ..., `n` responders; shape (n + 1,)."""
+    """Return the probabilities of 0, 1, ..., `n` responders, (n + 1,), by exact coefficients.
+
+    `binomial_row` has them by logs: quicker for many, and not the same in the last digits.
+    """
     from scipy.special import bdtr
 
     cumulative = bdtr(np.arange(n + 1), n, proportion)
@@ -26,7 +29,7 @@ def binomial(n: int, proportion: float) -> FloatArray:
 
 
 def binomial_row(n: int, proportion: float) -> FloatArray:
-    """Return the probabilities of 0 to `n` responders, for proportions from 0 to 1."""
+    """Return the probabilities of 0 to `n` responders by logs of factorials: fast for any `n`."""
     if 0 < proportion < 1:
         logs, x = log_factorials(n), np.arange(n + 1)
         weight = logs[n] - logs[x] - logs[n - x]

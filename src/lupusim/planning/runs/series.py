@@ -113,19 +113,7 @@ class Series:
 
 @dataclass(slots=True, kw_only=True)
 class Difference(Series):
-    """The differences between two trials that share their patients, replicate by replicate.
-
-    Parameters
-    ----------
-    fingerprint : str
-        Key of the pair.
-    trial : Trial
-        The later of the two.
-    first : Trial
-        What it is compared with.
-    pair : Pair
-        Their fingerprints.
-    """
+    """The differences of its trial from the first, whose patients it shares, by replicate."""
 
     first: Trial
     pair: Pair

@@ -202,15 +202,7 @@ def powers_by_tables(trials: Sequence[Trial], measure: Measure) -> list[FloatArr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swung:
-    """Measures a trial as it is and at both ends of a range, replicate by replicate.
-
-    Parameters
-    ----------
-    low, high : Trial
-        The trial at the two ends.
-    measure : Measure
-        What is measured.
-    """
+    """Measures a trial as it is and at both ends of a range, replicate by replicate."""
 
     low: Trial
     high: Trial

@@ -107,14 +107,7 @@ def varied_in_words(values: Mapping[str, object]) -> str:
 
 
 def short_names_in_words(paths: Iterable[str], called: Naming) -> Iterator[tuple[str, str]]:
-    """Yield each name of :func:`short_names` that does not say it all, with words that do.
-
-    Parameters
-    ----------
-    paths : iterable of str
-        Of what varies between the designs of a run.
-    called : callable
-        What numbers are called, from :func:`naming`.
+    """Yield for names of :func:`short_names` what :func:`steps_in_words` yields for last steps.
 
     Examples
     --------
