@@ -8,7 +8,12 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.assurance.effect_priors import EffectPrior, NormalEffect
+from lupusim.planning.assurance.effect_priors import (
+    EffectPrior,
+    NormalEffect,
+    StrengthLaw,
+    strength_law,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +25,11 @@ class AroundStated:
     def strengths(self, stated: float, n_draws: int, *, rng: np.random.Generator) -> FloatArray:
         """Return draws of the strength, shape (n_draws,), as :class:`EffectPrior` has them."""
         return self.prior(stated).strengths(stated, n_draws, rng=rng)
+
+
+@strength_law.register
+def _(prior: AroundStated, stated: float) -> StrengthLaw | None:
+    return strength_law(prior.prior(stated), stated)
 
 
 def normal_around(stated: float, *, sd: float) -> NormalEffect:

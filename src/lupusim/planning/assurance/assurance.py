@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,8 @@ from lupusim.planning.assurance.benefit import benefits
 from lupusim.planning.assurance.drawn import TableDraws, is_drawn, table_draws
 from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
 from lupusim.planning.assurance.exact import ExactDraws, exact_draws, is_exact
+from lupusim.planning.assurance.integrated import Integrated, integrated
+from lupusim.planning.assurance.known_powers import judged
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.assurance.results import (
     Assurance,
@@ -33,8 +35,8 @@ from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Trial
 from lupusim.trial.scenario import DesignPoint, Scenario
 
-Settled = ExactDraws | TableDraws
-"""What numbers of patients say of the draws of a design, without patients."""
+Settled = Integrated | ExactDraws | TableDraws
+"""What numbers of patients say of a design and all that may be true of it, without patients."""
 _DRAW = "draw "
 
 
@@ -88,9 +90,11 @@ def assurance(
     """Return the power of a scenario's designs, averaged over what one does not know.
 
     Every draw is one truth: a model for each arm out of `draws`, and an effect out of
-    `effect_prior`. Where trials are counts the power of each is exact, and nothing is simulated;
-    where tables are too many, some are drawn of each draw. Elsewhere its trials are simulated on
-    streams of its own; the designs of the scenario share the draws and the streams.
+    `effect_prior`. Where trials are counts the power of each is exact, and nothing is simulated; if
+    the strength of the effect is all that is unsure, that power is integrated over the prior and
+    nothing is drawn at all. Where tables are too many, some are drawn of each draw. Elsewhere its
+    trials are simulated on streams of its own; the designs of the scenario share the draws and the
+    streams.
 
     Parameters
     ----------
@@ -159,18 +163,18 @@ def is_simulated(trial: Trial) -> bool:
 
 def _settled(trials: Sequence[Trial], plan: _Plan) -> list[Settled | None]:
     """Return for each design what is known without patients; None where nothing is."""
-    exact = exact_draws(trials, plan.beliefs, plan.n_draws, seed=plan.seed)
-    others = [trial for trial, known in zip(trials, exact, strict=True) if known is None]
-    drawn = iter(
-        table_draws(
-            others,
-            plan.beliefs,
-            plan.n_draws,
-            at_least=plan.nesting.per_draw,
-            seed=plan.seed,
-        )
+    beliefs, nesting, n, seed = plan.beliefs, plan.nesting, plan.n_draws, plan.seed
+    ways: tuple[Callable[[list[Trial]], Sequence[Settled | None]], ...] = (
+        lambda some: integrated(some, beliefs, nesting.worthwhile),
+        lambda some: exact_draws(some, beliefs, n, seed=seed),
+        lambda some: table_draws(some, beliefs, n, at_least=nesting.per_draw, seed=seed),
     )
-    return [next(drawn) if known is None else known for known in exact]
+    found: list[Settled | None] = [None] * len(trials)
+    for way in ways:
+        others = [trial for trial, known in zip(trials, found, strict=True) if known is None]
+        more = iter(way(others))
+        found = [next(more) if known is None else known for known in found]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,12 +240,13 @@ def _result(
             made = PointAssurance(
                 values=point.values, trial=point.trial, power=power, distribution=distribution
             )
-            points.append(made if plan.nesting.worthwhile is None else _judged(made, worth))
+            asked = plan.nesting.worthwhile is not None
+            points.append(_worth(made, judged(distribution.successes, worth)) if asked else made)
+    n_draws = (point.distribution.n_draws for point in points)
     return Assurance(
         scenario=scenario,
         points=tuple(points),
-        n_replicates=plan.nesting.per_draw
-        * min((point.distribution.n_draws for point in points), default=0),
+        n_replicates=plan.nesting.per_draw * min(filter(None, n_draws), default=0),
         per_draw=plan.nesting.per_draw,
         seed=plan.seed,
         certain=plan.beliefs.are_certain,
@@ -258,24 +263,12 @@ def _of_tables(point: DesignPoint, plan: _Plan, known: Settled) -> PointAssuranc
         distribution=known.distribution(nesting.per_draw, plan.seed),
         tables_per_draw=known.tables_per_draw,
     )
-    if nesting.worthwhile is None:
-        return made
-    return _judged(made, known.truths.of_each(nesting.worthwhile))
+    return made if nesting.worthwhile is None else _worth(made, known.judged(nesting.worthwhile))
 
 
-def _judged(point: PointAssurance, worth: FloatArray) -> PointAssurance:
-    """Return the same with what the draws say of a worthwhile effect."""
-    distribution = point.distribution
-    successes = distribution.successes[worth == 1]
-    return replace(
-        point,
-        worthwhile=_mean(worth),
-        significant_if_worthwhile=_mean(successes) if successes.size else None,
-    )
-
-
-def _mean(values: FloatArray) -> Mean:
-    return Mean(value=float(values.mean()), mcse=float(values.std() / np.sqrt(values.size)))
+def _worth(point: PointAssurance, judged: tuple[Mean, Mean | None]) -> PointAssurance:
+    """Return the same with the probability of a worthwhile effect, and the power if it is one."""
+    return replace(point, worthwhile=judged[0], significant_if_worthwhile=judged[1])
 
 
 def _of_draws(tallies: Sequence[Tally]) -> FloatArray:

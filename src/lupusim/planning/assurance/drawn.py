@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
@@ -11,6 +12,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.assurance.benefit import benefits, claims_harm
 from lupusim.planning.assurance.exact import of_designs
+from lupusim.planning.assurance.known_powers import judged
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.assurance.truths import DrawnTruths
 from lupusim.planning.theory.counts.joint import Truths
@@ -26,6 +28,9 @@ from lupusim.planning.theory.counts.repeated import (
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
+
+if TYPE_CHECKING:
+    from lupusim.planning.assurance.assurance import Worthwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,10 @@ class TableDraws:
             strengths=self.strengths,
             models_are_certain=self.models_are_certain,
         )
+
+    def judged(self, worthwhile: Worthwhile) -> tuple[Mean, Mean | None]:
+        """Return the probability that the effect is worthwhile, and the power if it is."""
+        return judged(self.n_rejected / self.tables_per_draw, self.truths.of_each(worthwhile))
 
 
 def table_draws(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import field, replace
+from functools import singledispatch
 from statistics import NormalDist
 from typing import Protocol
 
@@ -107,6 +109,61 @@ class OrNoEffect:
         positions = (rng.permutation(n_draws) + rng.random(n_draws)) / n_draws
         others = self.otherwise.strengths(stated, n_draws, rng=rng)
         return np.where(positions < self.probability, NONE, others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrengthLaw:
+    """The law of a strength: points, and a normal distribution of what is left."""
+
+    points: Mapping[float, float]  # probabilities of single strengths, above 0
+    mean: float = 0.0
+    sd: float = 0.0
+    """`mean` and `sd`: of the rest, if there is any."""
+
+    @property
+    def rest(self) -> float:
+        """Probability of no point."""
+        return 1 - math.fsum(self.points.values()) if self.sd else 0.0
+
+
+@singledispatch
+def strength_law(prior: object, stated: float) -> StrengthLaw | None:
+    """Return the law that a prior's strengths are drawn from; None where draws alone are known.
+
+    Parameters
+    ----------
+    prior : EffectPrior
+        One of another program's is known by its draws.
+    stated : float
+        As for :class:`EffectPrior`, which has been asked for strengths before.
+    """
+    del prior, stated
+    return None
+
+
+@strength_law.register
+def _(prior: StatedEffect, stated: float) -> StrengthLaw:
+    del prior, stated
+    return StrengthLaw(points={STATED: 1.0})
+
+
+@strength_law.register
+def _(prior: NormalEffect, stated: float) -> StrengthLaw:
+    mean = prior.mean / stated
+    if prior.sd == 0:
+        return StrengthLaw(points={mean: 1.0})
+    return StrengthLaw(points={}, mean=mean, sd=prior.sd / abs(stated))
+
+
+@strength_law.register
+def _(prior: OrNoEffect, stated: float) -> StrengthLaw | None:
+    others = strength_law(prior.otherwise, stated)
+    if others is None:
+        return None
+    share = 1 - prior.probability
+    points = {strength: share * p for strength, p in others.points.items()}
+    points[NONE] = points.get(NONE, 0.0) + prior.probability
+    return replace(others, points={strength: p for strength, p in points.items() if p > 0})
 
 
 def sceptical(

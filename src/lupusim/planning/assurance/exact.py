@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.assurance.benefit import claims_harm
-from lupusim.planning.assurance.known_powers import KnownPowers
+from lupusim.planning.assurance.known_powers import KnownPowers, judged
 from lupusim.planning.assurance.truths import DrawnTruths
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
+
+if TYPE_CHECKING:
+    from lupusim.planning.assurance.assurance import Worthwhile
 
 Asked = TypeVar("Asked")
 Draws = TypeVar("Draws")
@@ -41,6 +44,10 @@ class ExactDraws:
         """Return how power is distributed over the draws."""
         return KnownPowers(powers=self.powers, per_draw=per_draw, seed=seed)
 
+    def judged(self, worthwhile: Worthwhile) -> tuple[Mean, Mean | None]:
+        """Return the probability that the effect is worthwhile, and the power if it is."""
+        return judged(self.powers, self.truths.of_each(worthwhile))
+
 
 def exact_draws(
     trials: Sequence[Trial], beliefs: Beliefs, n_draws: int, *, seed: int
@@ -59,7 +66,7 @@ def exact_draws(
         of_each = np.array(powers)[draws.truths.place]
         return ExactDraws(stated=float(stated), powers=of_each, truths=draws.truths)
 
-    return of_designs(trials, _design, drawn, known)
+    return of_designs(trials, exact_design, drawn, known)
 
 
 def of_designs(
@@ -97,13 +104,20 @@ def of_designs(
 def is_exact(trial: Trial) -> bool:
     """Return whether a trial is one whose outcomes are counted, and all its claims of a benefit."""
     try:
-        _design(trial)
+        exact_design(trial)
     except (NoExactSolutionError, ArithmeticError):
         return False
     return True
 
 
-def _design(trial: Trial) -> CountDesign:
+def exact_design(trial: Trial) -> CountDesign:
+    """Return a trial whose outcomes are counted, and all its claims of a benefit.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If it is none.
+    """
     if claims_harm(trial):
         raise NoExactSolutionError("the sums of a test with two sides count claims of harm")
     design = count_design(trial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,8 +42,7 @@ class KnownPowers:
     @property
     def mean(self) -> Mean:
         """The assurance; its standard error counts draws."""
-        error = float(self.powers.std() / math.sqrt(self.powers.size))
-        return Mean(value=float(self.powers.mean()), mcse=error)
+        return _mean(self.powers)
 
     @property
     def parameter_share(self) -> Mean:
@@ -81,6 +81,26 @@ class KnownPowers:
             Mean(value=float(value), mcse=float(error))
             for value, error in zip(statistic(self.powers), spread, strict=True)
         ]
+
+
+def judged(successes: FloatArray, worth: FloatArray) -> tuple[Mean, Mean | None]:
+    """Return the probability that an effect is worthwhile, and the power if it is.
+
+    Parameters
+    ----------
+    successes : (n_draws,) array
+        Power under each draw, or its share of significant trials.
+    worth : (n_draws,) array
+        1 where the effect is worthwhile, else 0.
+    """
+    there = successes[worth == 1]
+    return replace(_mean(worth), n=worth.size), _mean(there) if there.size else None
+
+
+def _mean(values: FloatArray) -> Mean:
+    """Return the mean of draws; of a single one the error is not known."""
+    error = float(values.std() / math.sqrt(values.size)) if values.size > 1 else math.inf
+    return Mean(value=float(values.mean()), mcse=error)
 
 
 def _parameter_share(powers: FloatArray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -154,7 +155,9 @@ class PowerDistribution:
                 weights[members] = rng.multinomial(members.size, chances) if members.size else 0.0
             again.append(np.asarray(statistic(self._law(weights))))
         values = statistic(self._law(np.ones(self.n_rejected.size)))
-        return _with_errors(values, again)
+        # of a point none or all of whose trials succeed no spread is seen: its trials bound it
+        n = self.per_draw * min((group.size for group in groups), default=self.n_draws)
+        return [replace(mean, n=n) for mean in _with_errors(values, again)]
 
     def _bootstrapped(
         self, statistic: Callable[[FloatArray], Sequence[float] | FloatArray]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lupusim.common.frozen import dataclass
 from lupusim.common.output import as_json
 from lupusim.common.shown import Shown
+from lupusim.planning.assurance.integrated import OverPrior
 from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.simulation.tally import Mean
@@ -33,8 +34,8 @@ class PointAssurance(Shown):
         The design, with the truth that it states.
     power : Mean
         Power under the truth that it states; without an error where it is exact.
-    distribution : PowerDistribution or KnownPowers
-        Of the power over the draws.
+    distribution : PowerDistribution, KnownPowers or OverPrior
+        Of the power over the draws, or over the prior itself where that is known exactly.
     worthwhile : Mean or None
         Probability that the true effect is worthwhile.
     significant_if_worthwhile : Mean or None
@@ -47,7 +48,7 @@ class PointAssurance(Shown):
     values: Mapping[str, object]
     trial: Trial
     power: Mean
-    distribution: PowerDistribution | KnownPowers = field(repr=False)
+    distribution: PowerDistribution | KnownPowers | OverPrior = field(repr=False)
     worthwhile: Mean | None = None
     significant_if_worthwhile: Mean | None = None
     tables_per_draw: int | None = None
@@ -83,8 +84,8 @@ class Assurance:
     points : tuple of PointAssurance
         A result for each design point.
     n_replicates, per_draw, seed : int
-        Replicates of a design over its draws (the fewest of any), replicates of a draw, and
-        the seed.
+        Replicates of a design over its draws (the fewest of any; 0 where all are integrated over
+        the prior), replicates of a draw, and the seed.
     complete : bool
         Whether every draw asked for is in.
     certain : bool

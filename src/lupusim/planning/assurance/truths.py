@@ -78,7 +78,27 @@ class DrawnTruths:
 def interpolated(
     function: Callable[[FloatArray], FloatArray], points: FloatArray
 ) -> FloatArray | None:
-    """Return a function at many points, (n_points, ...), from its values at Chebyshev's nodes.
+    """Return a smooth function at many points, (n_points, ...), from few of them; else None.
+
+    Parameters
+    ----------
+    function : callable
+        Takes points along the first axis.
+    points : (n_points,) array
+        At least two different ones.
+    """
+    found = polynomial(function, (float(points.min()), float(points.max())))
+    return None if found is None else found(points)
+
+
+def polynomial(
+    function: Callable[[FloatArray], FloatArray],
+    between: tuple[float, float],
+    *,
+    missed: float = _MISSED,
+    most: int = _MOST_NODES,
+) -> Callable[[FloatArray], FloatArray] | None:
+    """Return a function as the polynomial through its values at Chebyshev's nodes.
 
     These are doubled until what lies between them tells the next ones.
 
@@ -86,18 +106,22 @@ def interpolated(
     ----------
     function : callable
         Smooth; takes points along the first axis.
-    points : (n_points,) array
-        At least two different ones.
+    between : (float, float)
+        The lowest and the highest point, not the same.
+    missed : float
+        By how much it may miss the next ones.
+    most : int
+        Nodes that are doubled at last.
 
     Returns
     -------
-    array, or None where many nodes do not tell it
+    callable, or None where many nodes do not tell it
 
     References
     ----------
     Trefethen (2013), *Approximation Theory and Approximation Practice*, chapters 2 and 8.
     """
-    low, high = points.min(), points.max()
+    low, high = between
 
     def values_at(nodes: FloatArray) -> FloatArray:
         return function(low + (high - low) * (1 + nodes) / 2)
@@ -105,14 +129,15 @@ def interpolated(
     n = _FEWEST_NODES
     nodes = _nodes(n)
     values = values_at(nodes)
-    while n <= _MOST_NODES:
+    while n <= most:
         n *= 2
         finer = _nodes(n)
         further = values_at(finer[1::2])
-        missed = np.abs(_through(nodes, values, finer[1::2]) - further).max()
+        apart = np.abs(_through(nodes, values)(finer[1::2]) - further).max()
         nodes, values = finer, np.insert(values, np.arange(1, len(values)), further, axis=0)
-        if missed <= _MISSED:
-            return _through(nodes, values, 2 * (points - low) / (high - low) - 1)
+        if apart <= missed:
+            through = _through(nodes, values)
+            return lambda points: through(2 * (points - low) / (high - low) - 1)
     return None
 
 
@@ -120,8 +145,13 @@ def _nodes(n: int) -> FloatArray:
     return np.asarray(np.cos(math.pi * np.arange(n + 1) / n))
 
 
-def _through(nodes: FloatArray, values: FloatArray, points: FloatArray) -> FloatArray:
+def _through(nodes: FloatArray, values: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """Return the polynomial through values at as many nodes as it has coefficients."""
-    degree, rest = len(nodes) - 1, values.shape[1:]
-    coefficients = np.linalg.solve(chebvander(nodes, degree), values.reshape(degree + 1, -1))
-    return np.asarray((chebvander(points, degree) @ coefficients).reshape(-1, *rest))
+    rows = values.reshape(len(nodes), -1)
+    coefficients = np.linalg.solve(chebvander(nodes, len(nodes) - 1), rows)
+
+    def at(points: FloatArray) -> FloatArray:
+        found = chebvander(points, len(nodes) - 1) @ coefficients
+        return np.asarray(found.reshape(-1, *values.shape[1:]))
+
+    return at

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from lupusim.planning.assurance.results import Assurance, PointAssurance
-from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.numbers import grouped, in_hundred, share
 from lupusim.report.run.layout import short_label
 from lupusim.report.tables import AnswerTable
 from lupusim.report.words.paths import path_in_words, steps_in_words
@@ -31,11 +33,15 @@ _UNSURE = (
 
 def assurance_table(result: Assurance) -> AnswerTable:
     """Return a row per estimate and a column per design point."""
-    how, noise = _how_of_draws(result)
-    title = f"{result.scenario.title}\n{how}, seed {result.seed}"
+    how, noise = _how(result)
+    title = f"{result.scenario.title}\n{how}"
     caption = "estimate (Monte Carlo standard error)"
     if not result.certain:
         caption += f"; quantiles of the power are those of the truth, {noise}"
+    exact = not any(point.distribution.n_draws for point in result.points)
+    if exact:
+        integral = "" if result.certain else " and an integral over the prior"
+        caption = f"exact, by sums over all tables{integral}"
     varied = result.points[0].values if result.points else {}
     caption += "".join(
         f"; {step}: {words}" for step, words in steps_in_words(varied, path_in_words)
@@ -51,20 +57,34 @@ def assurance_table(result: Assurance) -> AnswerTable:
         told = name in _OF_WHAT_IS_STATED or not result.certain
         if told and any(name in known for known in estimates):
             means = [known.get(name) for known in estimates]
-            exact = name == "power" and not any(mean and mean.mcse for mean in means)
-            say = _exactly if exact else share if name == "power" else rounded
-            row = f"{words} (exact)" if exact else words  # said once: columns stay narrow
+            alike = exact or all(mean is not None and _is_exact(mean) for mean in means)
+            say = _exactly if alike else share
+            row = f"{words} (exact)" if alike else words  # said once: columns stay narrow
             table.add_row(row, *("" if mean is None else say(mean) for mean in means))
     return table
 
 
+def _is_exact(mean: Mean) -> bool:
+    return mean.mcse == 0 and mean.n == 0
+
+
 def _exactly(mean: Mean) -> str:
-    return f"{mean.value:.4f}"
+    return "none" if math.isnan(mean.value) else f"{mean.value:.4f}"
 
 
-def _how_of_draws(result: Assurance) -> tuple[str, str]:
+def _how(result: Assurance) -> tuple[str, str]:
+    """Return how powers are known, and what of them is left to chance."""
+    of_each = {point.tables_per_draw for point in result.points if point.distribution.n_draws}
+    if not of_each:
+        return "power exact" if result.certain else "power exact, integrated over the prior", ""
+    how, noise = _how_of_draws(result, of_each)
+    if any(not point.distribution.n_draws for point in result.points):
+        how = f"{how} (or exact, integrated over the prior)"
+    return f"{how}, seed {result.seed}", noise
+
+
+def _how_of_draws(result: Assurance, of_each: set[int | None]) -> tuple[str, str]:
     """Return how the power of the draws is known, and what of it is left to chance."""
-    of_each = {point.tables_per_draw for point in result.points}
     n_draws = grouped(result.n_replicates // result.per_draw)
     if of_each == {0}:
         return f"{n_draws} draws, power exact in each", "and the draws alone are left to chance"

@@ -19,7 +19,7 @@ from lupusim.report.figures.style import (
     finished,
     in_lines,
 )
-from lupusim.report.numbers import rounded
+from lupusim.report.numbers import share
 from lupusim.report.questions.answers import design_label, estimate_in_words
 from lupusim.report.words.paths import Naming, path_in_words
 from lupusim.trial.durations import MONTHS_PER_YEAR
@@ -95,7 +95,7 @@ def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
         axes.bar(edges[:-1], shares, 1 / _BARS, align="edge", color=BLUE, alpha=0.35)
         marks = {"assurance": (point.assurance, ORANGE, "-"), "power": (point.power, GRAY, "--")}
         for name, (mean, color, line) in marks.items():
-            label = f"{name} {rounded(mean)}"
+            label = f"{name} {share(mean)}"
             axes.axvline(mean.value, color=color, linestyle=line, label=label)
         axes.legend(frameon=False)
         axes.set(xlabel="power, given the truth", xlim=(0, 1), title=title)

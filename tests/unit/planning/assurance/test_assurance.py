@@ -33,6 +33,7 @@ from lupusim.planning.assurance.effect_priors import (
     StatedEffect,
     sceptical,
     stated_log_ratio,
+    strength_law,
     with_strength,
 )
 from lupusim.planning.assurance.power_distribution import PowerDistribution
@@ -178,8 +179,65 @@ def _counts():
 COUNTS = _counts()
 
 
+class Drawn:
+    """A prior that is known by its draws alone, as one of the user's own."""
+
+    def __init__(self, prior):
+        self.strengths = prior.strengths
+
+
+def test_the_laws_of_priors():
+    normal = NormalEffect(mean=-0.3, sd=0.2)
+    law = strength_law(normal, -0.6)
+    assert (law.points, law.mean, law.sd, law.rest) == ({}, 0.5, pytest.approx(1 / 3), 1.0)
+    assert strength_law(replace(normal, sd=0.0), -0.6).points == {0.5: 1.0}
+    either = strength_law(OrNoEffect(probability=0.3, otherwise=normal), -0.6)
+    assert (either.points, either.rest) == ({0.0: 0.3}, pytest.approx(0.7))
+    both = strength_law(OrNoEffect(probability=0.3), math.nan)
+    assert (both.points, both.rest) == ({1.0: 0.7, 0.0: 0.3}, 0.0)
+    assert strength_law(OrNoEffect(probability=0.0), math.nan).points == {1.0: 1.0}
+    assert strength_law(OrNoEffect(probability=0.3, otherwise=Drawn(normal)), -0.6) is None
+
+
+@pytest.mark.parametrize("sd", [0.3, 3.0])
+def test_power_integrated_over_a_prior_is_that_of_many_strengths(sd):
+    """Beyond 2 standard deviations of a wide prior chances are 0 or 1."""
+    prior = NormalEffect(mean=0.6, sd=sd)
+    point = assurance(small_trials.scenario(COUNTS), effect_prior=prior).points[0]
+    middles = (np.arange(200) + 0.5) / 200
+    logs = [NormalDist(0.6, sd).inv_cdf(u) for u in middles.tolist()]
+    truths = [with_strength(COUNTS, log / math.log(2.0)) for log in logs]
+    powers = np.array([formula_power(truth).value for truth in truths])
+    found = point.distribution
+    assert found.mean.value == pytest.approx(powers.mean(), abs=1e-3)
+    assert found.at_least(powers[120]).value == pytest.approx(1 - middles[120], abs=1e-6)
+    shares = found.shares(np.array([0.0, powers[50], powers[120], 1.0]))
+    assert shares == pytest.approx(np.diff([0.0, middles[50], middles[120], 1.0]), abs=1e-6)
+    wanted = middles[[10, 50, 120, 180]]
+    told = [mean.value for mean in found.quantiles(wanted.tolist())]
+    assert told == pytest.approx(powers[[10, 50, 120, 180]], abs=1e-6)
+
+
+def test_two_points_are_summed_and_a_gain_that_jumps_is_asked_of_draws():
+    both = OrNoEffect(probability=0.25)
+    point = assurance(small_trials.scenario(COUNTS), effect_prior=both).points[0]
+    none, stated = (formula_power(with_strength(COUNTS, s)).value for s in (0.0, 1.0))
+    assert point.assurance.value == pytest.approx(0.25 * none + 0.75 * stated, abs=1e-12)
+    told = [mean.value for mean in point.distribution.quantiles([0.25, 0.26])]
+    assert told == pytest.approx([none, stated], abs=1e-9)
+    jumps = Worthwhile(gain=lambda truth: stated_log_ratio(truth) > 0.6, at_least=1.0)
+    asked = assurance(
+        small_trials.scenario(COUNTS),
+        effect_prior=NormalEffect(mean=0.6, sd=0.3),
+        n_replicates=4000,
+        nesting=Nesting(worthwhile=jumps),
+    ).points[0]
+    assert asked.distribution.n_draws == 400
+    assert_within_mcse(asked.worthwhile.value, 0.5, mcse=asked.worthwhile.mcse)
+
+
 def test_where_trials_are_counts_the_power_of_every_draw_is_a_sum_over_tables():
-    prior = NormalEffect(mean=0.6, sd=0.3)
+    prior = Drawn(NormalEffect(mean=0.6, sd=0.3))
     result = assurance(
         small_trials.scenario(COUNTS), effect_prior=prior, seed=SEED, n_replicates=2000
     )
@@ -202,7 +260,7 @@ def test_where_trials_are_counts_the_power_of_every_draw_is_a_sum_over_tables():
 
 
 def test_exact_assurance_is_that_of_simulated_draws():
-    prior, n = NormalEffect(mean=0.6, sd=0.3), 200
+    prior, n = Drawn(NormalEffect(mean=0.6, sd=0.3)), 200
     exact = assurance(
         small_trials.scenario(COUNTS), effect_prior=prior, seed=SEED, n_replicates=10 * n
     ).points[0]
