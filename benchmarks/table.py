@@ -44,6 +44,7 @@ CASES = {
     ),
 }
 REACHED = ("--power", "0.8")
+UNSURE = ("--effect-sd", "0.2")  # one turn: where patients are followed it takes a minute
 BACKENDS = ("numpy", "numba")
 
 
@@ -112,10 +113,11 @@ def questions(turns: int) -> Iterator[str]:
     """Yield the table of what planning questions take."""
     yield "| question | processor seconds | with `fast` |"
     yield "|---|---|---|"
-    for name in sorted(packaged_names("scenarios")):
-        taken = [_command(backend, turns, "size", name, *REACHED) for backend in BACKENDS]
-        if None not in taken:
-            yield f"| `size {name} --power 0.8` | {' | '.join(map(str, taken))} |"
+    for question, words, n in (("size", REACHED, turns), ("assurance", UNSURE, 1)):
+        for name in sorted(packaged_names("scenarios")):
+            taken = [_command(backend, n, question, name, *words) for backend in BACKENDS]
+            if None not in taken:
+                yield f"| `{' '.join((question, name, *words))}` | {' | '.join(map(str, taken))} |"
     draws = ("--draws", "msc-central", "--draws", "standard-care")
     for words in (
         ("assurance", "phase2_remission_52w", *draws),

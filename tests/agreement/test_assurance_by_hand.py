@@ -137,11 +137,11 @@ def test_draws_of_the_same_prior_agree_with_the_integral() -> None:
     prior = OrNoEffect(probability=NO_EFFECT, otherwise=normal)
     nesting = Nesting(worthwhile=Worthwhile(gain=ResponseGain(), at_least=GAIN))
     exact, known = (
-        assurance(scenario, effect_prior=asked, n_replicates=20_000, nesting=nesting)
+        assurance(scenario, effect_prior=asked, n_replicates=4_000, nesting=nesting)
         for asked in (prior, _OnlyDrawn(prior))
     )
     drawn = known.points[0].estimates()
-    assert known.n_replicates == 20_000
+    assert known.n_replicates == 4_000
     for name, mean in exact.points[0].estimates().items():
         if drawn[name].mcse:
             assert_within_mcse(drawn[name].value, mean.value, mcse=drawn[name].mcse)

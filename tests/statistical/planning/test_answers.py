@@ -12,7 +12,7 @@ from scipy.stats import binom, norm
 
 import small_trials
 from lupusim.common.rng import stream
-from lupusim.planning.assurance.assurance import Nesting, assurance
+from lupusim.planning.assurance.assurance import assurance
 from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
 from lupusim.planning.sample_size import search
 from lupusim.planning.sample_size.exact import ExactPowers
@@ -288,13 +288,10 @@ def test_assurance_with_a_point_at_no_effect_is_the_mixture_of_power_and_level()
     result = assurance(
         small_trials.scenario(trial),
         effect_prior=OrNoEffect(probability=0.4),
-        seed=SEED,
-        n_replicates=20_000,
-        nesting=Nesting(per_draw=4),
     )
     expected = 0.6 * exact_power(80, SHARES) + 0.4 * exact_power(80, (0.3, 0.3))
     found = result.points[0].assurance
-    assert_within_mcse(found.value, expected, mcse=found.mcse)
+    assert (found.value, found.mcse) == (pytest.approx(expected, abs=1e-9), 0.0)
 
 
 def test_the_standard_error_of_a_paired_difference_is_its_spread_over_seeds():

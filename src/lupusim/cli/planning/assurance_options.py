@@ -249,6 +249,7 @@ def ask_value(
 ) -> None:
     """Answer with the expected value of the data of every design."""
     from lupusim.planning.assurance.beliefs import Beliefs
+    from lupusim.planning.assurance.drawn import has_one_table
     from lupusim.planning.assurance.effect_priors import StatedEffect
     from lupusim.planning.assurance.value_of_information import (
         Decision,
@@ -283,7 +284,10 @@ def ask_value(
         done = interrupt.partial
         return None if done is None else answer(done, complete=False)
 
-    found = replace(question, name="value").ask(
+    question = replace(
+        question, name="value", simulates=lambda: not all(map(has_one_table, trials))
+    )
+    found = question.ask(
         lambda bench: information_value(
             trials,
             beliefs=beliefs,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
@@ -21,6 +23,7 @@ from lupusim.planning.theory.counts.repeated import (
     Judge,
     can_be_drawn,
     claims_by_truth,
+    one_table_by_truth,
     rejected,
     stated_power,
     with_estimates,
@@ -31,6 +34,8 @@ from lupusim.trial import Trial
 
 if TYPE_CHECKING:
     from lupusim.planning.assurance.assurance import Worthwhile
+
+_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +82,69 @@ def table_draws(
     return of_designs(trials, _checked, drawn, known)
 
 
+def one_table_each(
+    trials: Sequence[Trial],
+    beliefs: Beliefs,
+    n_draws: int,
+    gain: Callable[[Trial], float],
+    *,
+    seed: int,
+) -> list[FloatArray | None]:
+    """Return what one table of each draw shows of each design; None where tables do not say it.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The designs; those that differ in their size alone share the draws' chances and gains.
+    beliefs : Beliefs
+        What is drawn.
+    n_draws : int
+        How many draws.
+    gain : callable
+        The true gain under a truth.
+    seed : int
+        Of the draws and of their tables.
+
+    Returns
+    -------
+    list of (3, n_draws) arrays or None
+        Whether a benefit is claimed, the estimate, and the gain.
+    """
+
+    def drawn(trial: Trial) -> tuple[_Draws, FloatArray]:
+        draws = _Draws.of(trial, beliefs, n_draws, seed=seed)
+        return draws, draws.truths.gains(gain)
+
+    def known(trial: Trial, common: tuple[_Draws, FloatArray]) -> FloatArray:
+        draws, gains = common
+        rng = stream(seed, "one table of each draw")
+        shown = one_table_by_truth(trial, draws.outcomes, draws.truths.place, rng=rng)
+        return np.stack([benefits(trial, shown), shown["estimate"], gains])
+
+    return of_designs(trials, _with_one_estimate, drawn, known)
+
+
+def _with_one_estimate(trial: Trial) -> Trial:
+    """Return a trial that ends with one estimate, or refuse it."""
+    if trial.interims or trial.family is not None or len(trial.arms) != _PAIR:
+        raise NoExactSolutionError("there are several estimates")
+    can_be_drawn(trial, _show_benefit)
+    return trial
+
+
 def is_drawn(trial: Trial) -> bool:
     """Return whether tables of a trial can be drawn, and tell which claims are of a benefit."""
+    return _is_told(_checked, trial)
+
+
+def has_one_table(trial: Trial) -> bool:
+    """Return whether tables of a trial tell its estimate, too, which the value of data needs."""
+    return _is_told(_with_one_estimate, trial)
+
+
+def _is_told(check: Callable[[Trial], Trial], trial: Trial) -> bool:
     try:
-        _checked(trial)
+        check(trial)
     except (NoExactSolutionError, ArithmeticError):
         return False
     return True

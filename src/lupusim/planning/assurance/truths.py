@@ -60,13 +60,32 @@ class DrawnTruths:
 
         if self.beliefs.draws:
             return chances_of_truths(self._trials(), asked, cells)
+        return np.clip(self._at_few(at), 0.0, 1.0)
+
+    def gains(self, gain: Callable[[Trial], float]) -> FloatArray:
+        """Return the true gain under the truth of each draw, (n_draws,).
+
+        Where truths differ in the strength of the effect alone, and it is smooth in that, it is
+        worked out at few.
+        """
+
+        def at(strengths: FloatArray) -> FloatArray:
+            truths = (self.beliefs.truth(self.trial, 0, s) for s in strengths.tolist())
+            return np.array([float(gain(truth)) for truth in truths])
+
+        if self.beliefs.draws:
+            return self.of_each(gain)
+        return self._at_few(at)[self.place]
+
+    def _at_few(self, at: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Return a function of the strength for each, from few of them where it is smooth."""
         # without any effect an arm is the control in all but its name: chances may jump there
         alone = np.isin(self.strengths, (NONE, STATED))
         others = self.strengths[~alone]
         if others.size <= _MOST_NODES or (between := interpolated(at, others)) is None:
             return at(self.strengths)
         found = np.zeros((alone.size, *between.shape[1:]))
-        found[~alone] = np.clip(between, 0.0, 1.0)
+        found[~alone] = between
         if alone.any():
             found[alone] = at(self.strengths[alone])
         return found
@@ -109,7 +128,7 @@ def polynomial(
     between : (float, float)
         The lowest and the highest point, not the same.
     missed : float
-        By how much it may miss the next ones.
+        By how much it may miss the next ones; of values above 1 by that share of the largest.
     most : int
         Nodes that are doubled at last.
 
@@ -135,7 +154,7 @@ def polynomial(
         further = values_at(finer[1::2])
         apart = np.abs(_through(nodes, values)(finer[1::2]) - further).max()
         nodes, values = finer, np.insert(values, np.arange(1, len(values)), further, axis=0)
-        if apart <= missed:
+        if apart <= missed * max(1.0, float(np.abs(values).max())):
             through = _through(nodes, values)
             return lambda points: through(2 * (points - low) / (high - low) - 1)
     return None

@@ -11,6 +11,7 @@ from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs, Gain, draws_by_block
 from lupusim.planning.assurance.benefit import benefits
+from lupusim.planning.assurance.drawn import one_table_each
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import simulate_replicates, tested
 from lupusim.simulation.generation.generation import Block
@@ -30,7 +31,8 @@ class Decision:
 
     gain: Gain
     """True gain of adopting it, given the truth (a trial), against not adopting: below 0 where
-    adopting would be the mistake. So the loss of a wrong decision is its size."""
+    adopting would be the mistake. So the loss of a wrong decision is its size. Where it is smooth
+    in the strength of an effect it is asked at few strengths."""
     cost: Callable[[Trial], float]  # cost of holding a trial, on the scale of the gain
 
 
@@ -59,8 +61,9 @@ def information_value(
 ) -> pd.DataFrame:
     r"""Return the expected value of trials' data, as a table over their sizes.
 
-    One replicate for each draw of the truth. What the data tell of the gain is a regression
-    of the gain on the trial's estimate (a polynomial in its rank), and so
+    One replicate for each draw of the truth: a table of numbers of patients where these say what a
+    trial of two arms shows at its end, else patients. What the data tell of the gain is a
+    regression of the gain on the trial's estimate (a polynomial in its rank), and so
 
     .. math:: \mathrm{EVSI} = E[\max(0, E[g \mid \text{estimate}])] - \max(0, E[g]).
 
@@ -103,6 +106,7 @@ def information_value(
         tested(trial)
     if n_draws < _FEWEST_DRAWS:
         raise ValueError(f"n_draws={n_draws!r} must be at least {_FEWEST_DRAWS}")
+    tables = one_table_each(trials, beliefs, n_draws, decision.gain, seed=seed)
     lines = [
         [
             Job(
@@ -115,37 +119,48 @@ def information_value(
                 ),
             )
             for number, numbers in enumerate(draws_by_block(n_draws))
+            if known is None
         ]
-        for trial in trials
+        for trial, known in zip(trials, tables, strict=True)
     ]
     with on_bench(bench, 1) as working:
         try:
-            return _table(trials, working.side_by_side(lines), decision)
+            return _table(trials, _shown(tables, working.side_by_side(lines)), decision)
         except InterruptedJobsError as interrupt:
-            enough = [
-                (trial, tallies)
-                for trial, tallies in zip(trials, interrupt.finished, strict=True)
-                if sum(len(tally.sums) for tally in tallies) >= _FEWEST_DRAWS
-            ]
-            some, of_each = [trial for trial, _ in enough], [tallies for _, tallies in enough]
+            pairs = zip(trials, _shown(tables, interrupt.finished), strict=True)
+            enough = [(trial, shown) for trial, shown in pairs if shown.shape[1] >= _FEWEST_DRAWS]
+            some, of_each = [trial for trial, _ in enough], [shown for _, shown in enough]
             partial = _table(some, of_each, decision) if enough else None
             raise InterruptedValueError(partial) from interrupt
 
 
+def _shown(
+    tables: Sequence[FloatArray | None], finished: Sequence[Sequence[Tally]]
+) -> list[FloatArray]:
+    """Return whether each draw of each trial claims a benefit, its estimate and gain, (3, n)."""
+    return [
+        _of_tallies(tallies) if known is None else known
+        for known, tallies in zip(tables, finished, strict=True)
+    ]
+
+
+def _of_tallies(tallies: Sequence[Tally]) -> FloatArray:
+    of_draws = [sums for tally in tallies for sums in tally.sums.values()]
+    return np.array(of_draws).reshape(-1, 3).T
+
+
 def _table(
-    trials: Sequence[Trial], finished: Sequence[Sequence[Tally]], decision: Decision
+    trials: Sequence[Trial], shown: Sequence[FloatArray], decision: Decision
 ) -> pd.DataFrame:
     """Return what the draws of each trial say."""
     import pandas as pd
 
     rows = []
-    for trial, tallies in zip(trials, finished, strict=True):
-        of_draws = [sums for tally in tallies for sums in tally.sums.values()]
-        rejected, estimate, gain = np.array(of_draws).T
+    for trial, (rejected, estimate, gain) in zip(trials, shown, strict=True):
         cost = decision.cost(trial)
         worth = _values(gain, rejected == 1, estimate)
         row = {"n_patients": trial.n_patients, **worth, "cost": cost}
-        rows.append(row | {"net_value": worth["evsi"] - cost, "n_draws": len(of_draws)})
+        rows.append(row | {"net_value": worth["evsi"] - cost, "n_draws": gain.size})
     return pd.DataFrame(rows)
 
 

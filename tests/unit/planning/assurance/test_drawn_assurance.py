@@ -15,9 +15,16 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.assurance.assurance import Nesting, assurance, is_simulated
-from lupusim.planning.assurance.beliefs import Beliefs, FurtherRatio
+from lupusim.planning.assurance.beliefs import (
+    Beliefs,
+    FurtherRatio,
+    ResponseGain,
+    draws_by_block,
+)
 from lupusim.planning.assurance.benefit import benefits
+from lupusim.planning.assurance.drawn import has_one_table, one_table_each
 from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
+from lupusim.planning.assurance.value_of_information import OneTrialEach
 from lupusim.planning.runs.replicates import Simulator, simulate_replicates
 from lupusim.planning.theory.power import known_power
 from lupusim.simulation.generation.generation import Block
@@ -279,3 +286,45 @@ def test_patients_are_simulated_where_tables_are_not_drawn(why):
     assert point.distribution.per_draw == 10
     assert is_simulated(trial)
     assert not is_simulated(counted(**BY_SITE))
+
+
+def by_patients(trial, beliefs, gain, n_draws, seed):
+    """Whether a benefit is claimed, the estimate and the gain of draws, by patients alone."""
+    score = OneTrialEach(beliefs=beliefs, gain=gain, n_draws=n_draws)
+    blocks = (
+        Block(seed=seed, number=k, n_replicates=len(numbers))
+        for k, numbers in enumerate(draws_by_block(n_draws))
+    )
+    return np.array([sums for block in blocks for sums in score(trial, block).sums.values()]).T
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        counted(arms=arms(2.0), dropout=LEAVE, n_patients=60),
+        counted(arms=arms(2.0), analysis=analysis("miettinen_nurminen", sided=2), n_patients=60),
+        counted(**BY_SITE, n_patients=90),
+    ],
+    ids=["rates", "two sides", "strata"],
+)
+def test_a_table_of_each_draw_shows_what_patients_do(trial):
+    beliefs, n = Beliefs(effect=OrNoEffect(probability=0.3, otherwise=PRIOR)), 400
+    (tables,) = one_table_each([trial], beliefs, 10 * n, ResponseGain(), seed=SEED)
+    patients = by_patients(trial, beliefs, ResponseGain(), n, SEED + 1)
+    told, seen = (
+        np.array([claims, estimate, estimate**2, claims * gain, estimate * gain])
+        for claims, estimate, gain in (tables, patients)
+    )
+    errors = np.hypot(told.std(axis=1) / math.sqrt(10 * n), seen.std(axis=1) / math.sqrt(n))
+    assert_within_mcse(told.mean(axis=1), seen.mean(axis=1), mcse=errors)
+    strengths = beliefs.strengths(trial, 10 * n, seed=SEED)
+    for k in (np.argmin(np.abs(strengths)), np.argmin(strengths), np.argmax(strengths)):
+        exact = ResponseGain()(beliefs.truth(trial, 0, float(strengths[k])))
+        assert tables[2][k] == pytest.approx(exact, abs=1e-9)
+    with pytest.raises(AssertionError):  # as if the arms were exchanged
+        assert_within_mcse(-tables[1].mean(), seen[1].mean(), mcse=errors[1])
+
+
+def test_the_value_of_data_needs_one_estimate_of_two_arms():
+    assert has_one_table(counted(arms=arms(2.0)))
+    assert not has_one_table(THREE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -13,6 +14,8 @@ import small_trials
 from lupusim.planning.assurance.assurance import Nesting, Worthwhile, assurance
 from lupusim.planning.assurance.beliefs import Beliefs, ResponseGain
 from lupusim.planning.assurance.effect_priors import OrNoEffect
+from lupusim.planning.assurance.known_powers import KnownPowers
+from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.sample_size.growth import EventsInProportion
 from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.search import find_size
@@ -133,6 +136,10 @@ def test_assurance_is_told_beside_power(believed):
 
 def test_the_table_of_an_assurance_says_how_the_power_of_the_draws_is_known(believed):
     (point,) = believed.points
+    assert "power exact, integrated over the prior" in printed(assured.assurance_table(believed))
+    drawn = replace(
+        point, distribution=KnownPowers(powers=np.linspace(0.0, 1.0, 200), per_draw=5, seed=SEED)
+    )
     for of_each, words in (
         ((None,), "replicates, 5 for each draw, seed"),
         ((0,), "draws, power exact in each, seed"),
@@ -140,9 +147,32 @@ def test_the_table_of_an_assurance_says_how_the_power_of_the_draws_is_known(beli
         ((0, 40, 30), "draws, power exact or from 30 or 40 drawn tables of each, seed"),
         ((None, 40), "(patients; numbers of them where these say all), seed"),
     ):
-        points = tuple(replace(point, tables_per_draw=n) for n in of_each)
-        shown = printed(assured.assurance_table(replace(believed, points=points, per_draw=5)))
-        assert words in " ".join(shown.split())
+        points = tuple(replace(drawn, tables_per_draw=n) for n in of_each)
+        for some in (points, (*points, point)):
+            shown = _shown(replace(believed, points=some, n_replicates=1000, per_draw=5))
+            assert words.removesuffix(", seed") in shown
+            assert ("(or exact, integrated over the prior), seed" in shown) == (some != points)
+
+
+def test_exact_numbers_of_an_assurance_have_no_error_beside_them(believed):
+    (point,) = believed.points
+    shown = _shown(believed)
+    assert "exact, by sums over all tables and an integral over the prior" in shown
+    assert f"{point.assurance.value:.4f}" in shown
+    assert "(0)" not in shown
+    none = PowerDistribution(
+        n_rejected=np.repeat([0, 3], 100),
+        per_draw=5,
+        strengths=np.repeat([0.0, 1.0], 100),
+        models_are_certain=True,
+    )
+    simulated = replace(point, distribution=none, tables_per_draw=None)
+    shown = _shown(replace(believed, points=(simulated,), n_replicates=1000, per_draw=5))
+    assert "0 (below 0.008)" in shown  # of 500 trials none succeeded
+
+
+def _shown(result):
+    return " ".join(printed(assured.assurance_table(result)).split())
 
 
 def test_an_assurance_of_four_designs_is_a_table_in_80_columns(believed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field, replace
 from functools import reduce
 
@@ -132,6 +132,29 @@ def claims_by_truth(
     return by_counted(trial, claimed, truths)
 
 
+def one_table_by_truth(
+    trial: Trial, truths: Truths, place: IntArray, *, rng: np.random.Generator
+) -> dict[str, FloatArray]:
+    """Return what one table shows that is drawn of each draw of the truth, (n_draws,) each.
+
+    Parameters are those of :func:`claims_by_truth`.
+
+    Raises
+    ------
+    NoExactSolutionError
+        As :func:`with_estimates`, or if numbers of patients do not say it.
+    """
+
+    def shown(counted: Counted, asked: Sequence[Comparison]) -> dict[str, FloatArray]:
+        parts = []
+        for some in _slices(counted, place.size):
+            numbers = counted.drawn(some.stop - some.start, truth=place[some], rng=rng)
+            parts.append(with_estimates(counted, asked, numbers))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return by_counted(trial, shown, truths)
+
+
 def can_be_drawn(trial: Trial, succeeds: Judge = rejected) -> None:
     """Refuse a trial whose tables are not drawn.
 
@@ -256,10 +279,15 @@ def _claims(
 ) -> BoolArray:
     """Return which of some trials succeed; `truth` is which holds in each."""
     found = np.zeros(truth.size, dtype=bool)
-    begin = 0
-    for size in parts_of(truth.size, counted.n_draws):
-        some = slice(begin, begin + size)
-        numbers = counted.drawn(size, truth=truth[some], rng=rng)
+    for some in _slices(counted, truth.size):
+        numbers = counted.drawn(some.stop - some.start, truth=truth[some], rng=rng)
         found[some] = succeeds(counted, asked, numbers)
-        begin += size
     return found
+
+
+def _slices(counted: Counted, n_trials: int) -> Iterator[slice]:
+    """Yield which trials are drawn together."""
+    begin = 0
+    for size in parts_of(n_trials, counted.n_draws):
+        yield slice(begin, begin + size)
+        begin += size
