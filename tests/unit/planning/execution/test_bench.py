@@ -194,11 +194,12 @@ def test_interrupted_indices_are_those_of_the_designs_that_are_complete() -> Non
 def test_an_interrupted_value_of_data_is_that_of_the_draws_that_are_finished() -> None:
     beliefs = Beliefs(effect=OrNoEffect(probability=0.5))
     decision = Decision(gain=gain_of_a_third, cost=no_cost)
+    smaller = replace(SEARCHED, n_patients=40)  # of neither a table is drawn
 
     def stopped(n_tasks: int) -> InterruptedValueError:
         with pytest.raises(InterruptedValueError) as caught:
             information_value(
-                [RATES, small_trials.rates((0.2, 0.5), n_patients=40)],
+                [SEARCHED, smaller],
                 beliefs=beliefs,
                 decision=decision,
                 n_draws=120,
