@@ -169,3 +169,7 @@ def test_a_move_is_worth_what_it_costs_and_what_its_end_costs():
     worth = Rewards(per_transition={("well", "ill"): 3.0}, per_entry={"ill": 0.5, "dead": 7.0})
     found = worth.of_moves(("well", "ill", "dead"))
     assert found.tolist() == [[0.0, 3.5, 7.0], [0.0, 0.0, 7.0], [0.0, 0.5, 0.0]]
+
+
+def test_an_effect_of_half_the_logarithm_has_the_root_of_the_ratio():
+    assert effect(hazard_ratio=0.25, onset=0.1).raised(0.5) == effect(hazard_ratio=0.5, onset=0.1)

@@ -178,3 +178,12 @@ def test_nobody_at_all_is_no_problem():
 
 def test_a_transition_has_a_label():
     assert transition(HAZARDS[0]).label == "a -> b"
+
+
+@pytest.mark.parametrize("hazard", HAZARDS)
+@pytest.mark.parametrize("clock", CLOCKS.values())
+def test_a_transition_knows_which_time_its_hazard_depends_on(hazard, clock):
+    one = transition(hazard, clock)
+    constant = isinstance(hazard, ExponentialHazard)
+    assert one.is_markov is (constant or clock is Clock.FORWARD)
+    assert one.is_semi_markov is (constant or clock is Clock.RESET)
