@@ -26,8 +26,10 @@ def rounded(mean: Mean) -> str:
     '0.00 (0.01)'
     >>> rounded(Mean(value=0.24396, mcse=math.inf, n=1))
     '0.244 (of one)'
+    >>> rounded(Mean(value=0.2, mcse=math.nan))
+    'none'
     """
-    if math.isnan(mean.value):
+    if math.isnan(mean.value) or math.isnan(mean.mcse):  # in some resamples it does not exist
         return "none"
     if math.isinf(mean.mcse):
         return f"{mean.value:.3g} (of one)"
