@@ -44,7 +44,8 @@ CASES = {
     ),
 }
 REACHED = ("--power", "0.8")
-UNSURE = ("--effect-sd", "0.2")  # one turn: where patients are followed it takes a minute
+UNSURE = ("--effect-sd", "0.2")  # one turn: where patients are followed it takes minutes
+LONGEST = 60  # processor seconds of a command that is waited for
 BACKENDS = ("numpy", "numba")
 
 
@@ -138,13 +139,21 @@ def _command(backend: str, turns: int, *words: str) -> str | None:
     seconds: list[float] = []
     for _ in range(turns):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(called, env=surroundings, capture_output=True, check=False)
+        done = subprocess.run(
+            called, env=surroundings, capture_output=True, check=False, preexec_fn=_not_for_long
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode < 0:  # ended by a signal
+            return f"more than {LONGEST}"
         if done.returncode:
             return None
         used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
         seconds.append(used)
     return told(seconds, ".1f")
+
+
+def _not_for_long() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, LONGEST + 1))
 
 
 def machine(trials: int, turns: int) -> str:
