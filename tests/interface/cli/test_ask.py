@@ -60,7 +60,7 @@ def test_life_can_be_told_of_one_start(ask) -> None:
 def test_a_table_of_a_model_with_classes_names_them(ask) -> None:
     code, out, _ = ask("msc-durable", "sojourn")
     assert code == 0
-    assert "non_responder" in out
+    assert "non responder" in out
     code, out, _ = ask("msc-durable", "next", "--format", "csv")
     table = list(csv.DictReader(io.StringIO(out)))
     assert {row["class"] for row in table} == {"responder", "non_responder"}

@@ -19,6 +19,7 @@ from lupusim.planning.controls.shares import is_of_classes, staged
 from lupusim.planning.controls.values import is_share, known_at_looks
 from lupusim.planning.theory.assumptions import why_not_plain
 from lupusim.planning.theory.counts.cells import acting_factors, is_quadrature
+from lupusim.planning.theory.counts.chances import takes_minutes
 from lupusim.planning.theory.counts.design import is_enumerated
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.simulation.relabeling import is_exchangeable
@@ -173,6 +174,8 @@ def why_unlike(trial: Trial, *, dated: bool = False, anew: bool = False) -> str:
         "patients of one lot share their luck": unequal and not (dated and are_lots_known(trial)),
         "a further course begins its effect anew": not anew
         and any(arm.law.restarts_matter for arm in arms),
+        "to work out the laws of its kinds of patients takes minutes": not anew
+        and takes_minutes(trial),
         "what acts on hazards may steer the allocation": acting and not known,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

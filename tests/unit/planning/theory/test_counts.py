@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -17,6 +18,9 @@ from lupusim.endpoints.responder import SustainedResponder
 from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.clocks import Clock
 from lupusim.model.hazards import WeibullHazard
+from lupusim.planning.controls.kinds import why_counted
+from lupusim.planning.controls.sampled.facts import shares_of_facts
+from lupusim.planning.runs.how_known import how_known
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.counts.power import count_power
@@ -231,6 +235,19 @@ NOT_KNOWN = {
 def test_where_patients_are_not_counts_nothing_is_said(name):
     known = count_power(counted(**NOT_KNOWN[name]))
     assert known.found is None
+
+
+def test_laws_that_take_minutes_are_neither_promised_nor_worked_out():
+    """Weibull stays and a fading effect, of frail patients: a second for each of 48 laws."""
+    control, cells = semi_markov()
+    fading = TreatmentEffect(on=ONSET, hazard_ratio=3.0, lasts=0.2, half_life=0.3)
+    arms = control, replace(cells, effects=(fading,))
+    frail = Population(frailties=(GammaFrailty(on=ONSET, variance=0.5),))
+    few, many = counted(arms=arms), counted(arms=arms, population=frail)
+    assert count_power(many).why_not == "the laws of 48 kinds of patients take minutes"
+    assert "takes minutes" in why_counted(many)
+    assert [how_known([trial])[:12] for trial in (few, many)] == ["Power: exact", "Power: simul"]
+    assert shares_of_facts(few, np.array([1.0])) is None
 
 
 def test_why_counts_are_not_known_is_said():

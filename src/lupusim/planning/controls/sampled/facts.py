@@ -118,7 +118,7 @@ def _shares(trial: Trial, times: FloatArray, *, fine: bool) -> FloatArray:
     n_states = len(trial.states)
     kinds = list(_kinds(trial, fine=fine))
     followed: list[Kin] = [arms.followed(law) for arms, _, laws in kinds for law in laws]
-    shares = shares_at(followed, times, None)
+    shares = shares_at(followed, times, None, most_marched=0)  # they take more than they save
     shares = shares.reshape(len(kinds), 2, 1 + n_states, times.size, n_states + 1)[..., :n_states]
     state, found = np.arange(n_states), np.zeros((len(trial.arms), times.size, 2, 2, n_states))
     for (arms, weight, _), one in zip(kinds, shares, strict=True):

@@ -17,11 +17,12 @@ from lupusim.planning.theory.counts.asked import N_ENDS, AllRespond, Asked, Watc
 from lupusim.planning.theory.counts.cells import (
     Cell,
     Person,
+    cells_of,
     is_quadrature,
     kinds_of,
     people,
 )
-from lupusim.planning.theory.counts.shares import Kin, shares_at
+from lupusim.planning.theory.counts.shares import MOST_MARCHED, Kin, is_marched, shares_at
 from lupusim.trial import Arm, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
 
@@ -116,6 +117,21 @@ def _responses(watch: Watch, seen: FloatArray) -> FloatArray:
     if watch.weights is None:
         return np.asarray(seen[:, -1].sum(axis=1))
     return np.asarray(watch.weights @ (seen @ watch.counts).T)
+
+
+def takes_minutes(trial: Trial) -> bool:
+    """Return whether patients are of too many kinds that :func:`response_chances` marches."""
+    try:
+        n_marched = sum(
+            is_marched(law, trial.follow_up)
+            for arms in alike_arms([trial])
+            for cell in cells_of(trial, ())
+            for person in people(trial, cell, fine=True)
+            for _, law, _ in laws_of(arms, person)
+        )
+    except NoExactSolutionError:
+        return False
+    return n_marched > MOST_MARCHED
 
 
 def laws_of(arms: AlikeArms, person: Person) -> Iterator[tuple[float, Law, FloatArray]]:

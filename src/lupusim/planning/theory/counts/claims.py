@@ -15,6 +15,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.cells import cells_of
+from lupusim.planning.theory.counts.chances import takes_minutes
 from lupusim.planning.theory.counts.design import independent
 from lupusim.planning.theory.counts.joint import Outcomes, Truths, is_counted, outcomes_of
 from lupusim.planning.theory.counts.numbers import Counted, Numbers, codes_of
@@ -78,7 +79,7 @@ def claims_of_all(trial: Trial) -> Claims:
 def is_of_counts(trial: Trial) -> bool:
     """Return whether numbers of independent patients are all that a trial's first test sees."""
     try:
-        return len(_counted(trial)) > 0
+        return len(_counted(trial)) > 0 and not takes_minutes(trial)
     except NoExactSolutionError:
         return False
 

@@ -12,7 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.asked import AllRespond
 from lupusim.planning.theory.counts.cells import Cell, cells_of, kinds_of, shares_of
-from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.planning.theory.counts.chances import response_chances, takes_minutes
 from lupusim.planning.theory.counts.even_strata import NOTHING, Rest, even_strata
 from lupusim.planning.theory.counts.looks import look_chances
 from lupusim.planning.theory.counts.sizes import (
@@ -317,7 +317,7 @@ def is_enumerated(trial: Trial) -> bool:
         sizes_in(trial, trial.n_patients)
     except NoExactSolutionError:
         return False
-    return design.is_enumerated
+    return design.is_enumerated and not takes_minutes(trial)
 
 
 def independent(trial: Trial) -> bool:

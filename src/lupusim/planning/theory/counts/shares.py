@@ -10,8 +10,9 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law, bounded_cumulative
+from lupusim.engines.exact.marching import MarchingGrid
 from lupusim.engines.exact.markov import MarkovGrid, exponentials
-from lupusim.engines.exact.solution import solve_law
+from lupusim.engines.exact.solution import grid_for, solve_law
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Hazard
 from lupusim.model.hazards.base import constant_rate
@@ -19,6 +20,7 @@ from lupusim.model.hazards.base import constant_rate
 _TOLERANCE = 1e-7
 _STEPS = 512
 _MOST_BREAKS = 40
+MOST_MARCHED = 24  # laws with hazards on two clocks, half a minute in all
 _ROUNDING = 1e-9
 
 
@@ -89,7 +91,13 @@ class Kin:
             yield arc.begin, arc.end, grown * arc.ratio.at(middles)
 
 
-def shares_at(some: Sequence[Kin], times: FloatArray, keep: FloatArray | None) -> FloatArray:
+def shares_at(
+    some: Sequence[Kin],
+    times: FloatArray,
+    keep: FloatArray | None,
+    *,
+    most_marched: int = MOST_MARCHED,
+) -> FloatArray:
     """Return the shares in each state at each time, (n_laws of all, n_times, n_states).
 
     Parameters
@@ -100,6 +108,13 @@ def shares_at(some: Sequence[Kin], times: FloatArray, keep: FloatArray | None) -
         Study times (years), increasing.
     keep : (n_states,) or (n_times, n_states) array or None
         At each time only these parts of those in each state go on; None for all.
+    most_marched : int
+        How many laws may be marched, of which each takes a second or more.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If there are more of these.
     """
     if keep is not None:
         keep = np.broadcast_to(keep, (times.size, some[0].law.n_states))
@@ -110,10 +125,25 @@ def shares_at(some: Sequence[Kin], times: FloatArray, keep: FloatArray | None) -
     if alike:
         rows = np.concatenate([places[k] for k in alike])
         found[rows] = _in_steps([some[k] for k in alike], times, keep)
-    for k in sorted(set(range(len(some))) - set(alike)):
+    others = sorted(set(range(len(some))) - set(alike))
+    n_marched = sum(some[k].n_laws for k in others if is_marched(some[k].law, float(times[-1])))
+    if n_marched > most_marched:
+        raise NoExactSolutionError(f"the laws of {n_marched} kinds of patients take minutes")
+    for k in others:
         for place, law in zip(places[k], some[k].laws(), strict=True):
             found[place] = _of_law(law, times, keep)
     return found
+
+
+def is_marched(law: Law, until: float) -> bool:
+    """Return whether it takes a second or more to know a law up to a study time.
+
+    Its hazards change with the time in a state and by the date; of these laws
+    :func:`shares_at` takes no more than `MOST_MARCHED`.
+    """
+    if not law.arcs or _is_stepwise(law, until):
+        return False
+    return isinstance(grid_for(law, np.array([until])), MarchingGrid)
 
 
 def _of_law(law: Law, times: FloatArray, keep: FloatArray | None) -> FloatArray:
