@@ -339,12 +339,9 @@ def value_sentence(table: pd.DataFrame) -> str:
             f"No size is worth its cost; the best, {n_patients} patients, is worth {rounded(net)}."
         )
     rivals = table[table["net_value"] > net.value - 2 * _CONFIDENCE * net.mcse]["n_patients"]
-    among = "" if len(rivals) == 1 else f" (not told apart from {_others(rivals, n_patients)})"
+    others = ", ".join(dict.fromkeys(str(n) for n in rivals if str(n) != n_patients))
+    among = f" (not told apart from {others})" if others else ""
     return f"{n_patients} patients are worth most, {rounded(net)} after their cost{among}."
-
-
-def _others(sizes: pd.Series, best: str) -> str:
-    return ", ".join(str(n) for n in sizes if str(n) != best)
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict[str, object]]:
