@@ -34,7 +34,7 @@ from lupusim.trial.scenario import DesignPoint
 
 TOP = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests" / "support"))
-from trials_with_controls import KINDS, WRONG_LAWS, n_blocks  # noqa: E402
+from trials_with_controls import KINDS, WRONG_LAWS, n_blocks  # noqa: E402 - found by the path above
 
 PAGE = TOP / "docs/reference/control_variates.md"
 MEASURED = TOP / "build/controls.json"

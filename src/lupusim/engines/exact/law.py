@@ -85,6 +85,12 @@ class Law:
     entries: tuple[Entry, ...]  # shares at study time 0
 
     @property
+    def is_on_two_clocks(self) -> bool:
+        """Whether some hazards hang on study time and others on a stay, or one on both."""
+        arcs = self.arcs
+        return not (all(arc.is_markov for arc in arcs) or all(arc.renews for arc in arcs))
+
+    @property
     def start(self) -> FloatArray:
         """The shares (n_states,) at study time 0."""
         shares = np.zeros(self.n_states)

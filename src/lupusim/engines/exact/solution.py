@@ -187,8 +187,8 @@ def _evaluate(grid: Grid, tolerance: float, n_steps: int | None) -> tuple[Level,
 
 def grid_for(law: Law, times: FloatArray) -> Grid:
     """Return the method that fits the law's hazards."""
+    if law.is_on_two_clocks:
+        return MarchingGrid(law=law, times=times)
     if all(arc.is_markov for arc in law.arcs):
         return MarkovGrid(law=law, times=times)
-    if all(arc.renews for arc in law.arcs):
-        return RenewalGrid(law=law, times=times)
-    return MarchingGrid(law=law, times=times)
+    return RenewalGrid(law=law, times=times)

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import remembered
 from lupusim.engines.exact.law import Law, laws
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel
@@ -119,6 +120,7 @@ def _responses(watch: Watch, seen: FloatArray) -> FloatArray:
     return np.asarray(watch.weights @ (seen @ watch.counts).T)
 
 
+@remembered(4)
 def takes_minutes(trial: Trial) -> bool:
     """Return whether patients are of too many kinds that :func:`response_chances` marches."""
     try:

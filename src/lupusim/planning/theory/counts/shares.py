@@ -10,9 +10,8 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law, bounded_cumulative
-from lupusim.engines.exact.marching import MarchingGrid
 from lupusim.engines.exact.markov import MarkovGrid, exponentials
-from lupusim.engines.exact.solution import grid_for, solve_law
+from lupusim.engines.exact.solution import solve_law
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Hazard
 from lupusim.model.hazards.base import constant_rate
@@ -141,9 +140,7 @@ def is_marched(law: Law, until: float) -> bool:
     Its hazards change with the time in a state and by the date; of these laws
     :func:`shares_at` takes no more than `MOST_MARCHED`.
     """
-    if not law.arcs or _is_stepwise(law, until):
-        return False
-    return isinstance(grid_for(law, np.array([until])), MarchingGrid)
+    return law.is_on_two_clocks and not _is_stepwise(law, until)
 
 
 def _of_law(law: Law, times: FloatArray, keep: FloatArray | None) -> FloatArray:
